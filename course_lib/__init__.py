@@ -1,0 +1,48 @@
+"""Differentiable digital signal processing for music: instruments, losses and systems, small enough to read."""
+
+from course_lib.analysis import estimate_f0, loudness_db
+from course_lib.clips import clip_names, load_audio, load_clip
+from course_lib.display import (
+    animate_history,
+    listen,
+    live_figure,
+    plot_envelopes,
+    plot_history,
+    plot_loss_landscape,
+    plot_spectrogram,
+    plot_spectrum,
+    plot_waveform,
+)
+from course_lib.effects.filters import apply_response, lowpass, lowpass_response, rfft_frequencies
+from course_lib.envelopes import upsample
+from course_lib.exercises import exercise
+from course_lib.fit import FitDiverged, History, fit
+from course_lib.losses import multiscale_spectral_loss, spectral_l1, stft_magnitude, waveform_l1
+from course_lib.phase import instantaneous_phase
+from course_lib.synths.additive import additive_synth
+from course_lib.synths.gain import LinearGain
+from course_lib.synths.harmonic import (
+    HarmonicControls,
+    HarmonicSynth,
+    harmonic_controls,
+    harmonic_frequencies,
+    harmonic_synth,
+    mask_above_nyquist,
+    normalise_distribution,
+    scale_parameters,
+)
+from course_lib.synths.oscillator import Oscillator, sinusoid
+from course_lib.units import amplitude_to_db, cents, db_to_amplitude, exp_sigmoid, hz_to_midi, midi_to_hz
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "FitDiverged", "HarmonicControls", "HarmonicSynth", "History", "LinearGain", "Oscillator",
+    "additive_synth", "amplitude_to_db", "animate_history", "apply_response", "cents", "clip_names",
+    "db_to_amplitude", "estimate_f0", "exercise", "exp_sigmoid", "fit", "harmonic_controls",
+    "harmonic_frequencies", "harmonic_synth", "hz_to_midi", "instantaneous_phase", "listen", "live_figure",
+    "load_audio", "load_clip", "loudness_db", "lowpass", "lowpass_response", "mask_above_nyquist", "midi_to_hz",
+    "multiscale_spectral_loss", "normalise_distribution", "plot_envelopes", "plot_history",
+    "plot_loss_landscape", "plot_spectrogram", "plot_spectrum", "plot_waveform", "rfft_frequencies",
+    "scale_parameters", "sinusoid", "spectral_l1", "stft_magnitude", "upsample", "waveform_l1",
+]  # fmt: skip

@@ -1,0 +1,18 @@
+"""What a person sees and hears: players, pictures and live figures."""
+
+from course_lib.display.audio import listen
+from course_lib.display.live import live_figure
+from course_lib.display.plots import (
+    animate_history,
+    plot_envelopes,
+    plot_history,
+    plot_loss_landscape,
+    plot_spectrogram,
+    plot_spectrum,
+    plot_waveform,
+)
+
+__all__ = [
+    "animate_history", "listen", "live_figure", "plot_envelopes", "plot_history", "plot_loss_landscape",
+    "plot_spectrogram", "plot_spectrum", "plot_waveform",
+]  # fmt: skip

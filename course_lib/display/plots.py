@@ -1,0 +1,377 @@
+"""Pictures of sounds, controls, losses and fits. Each takes `ax=None` and returns the axes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from course_lib.checks import as_tensor, check_audio, check_count, check_finite, check_sample_rate
+from course_lib.losses import stft_magnitude
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from course_lib.display.live import LiveFigure
+    from course_lib.fit import History
+
+# One accent and one contrast colour, apart in hue and in lightness (readable in grey and to colour-blind eyes).
+COLOURS = ("#1f6f8b", "#d1495b", "#edae49", "#5b5f97", "#3c7a3b", "#7a7a7a")
+
+
+def _axes(ax: Axes | None, height: float = 2.4) -> Axes:
+    if ax is not None:
+        return ax
+    import matplotlib.pyplot as plt
+
+    return plt.subplots(figsize=(7.0, height), layout="constrained")[1]
+
+
+def _labelled(value: Any, default: str = "") -> dict[str, Any]:
+    return dict(value) if isinstance(value, Mapping) else {default: value}
+
+
+def _numpy(value: Any) -> np.ndarray:
+    return as_tensor(value, "values").detach().cpu().double().numpy()
+
+
+def plot_waveform(
+    sound: Any,
+    sample_rate: float,
+    ax: Axes | None = None,
+    *,
+    start_s: float = 0.0,
+    end_s: float | None = None,
+) -> Axes:
+    """Draw samples against time.
+
+    Args:
+        sound: (n_samples,), or {label: sound} drawn over each other.
+        sample_rate: Hz.
+        ax: where to draw; a new figure if None.
+        start_s: first moment shown, s.
+        end_s: last moment shown, s; the end if None.
+
+    Returns:
+        The axes.
+
+    Raises:
+        ValueError: empty sound, NaN, a sample rate that is not positive, nothing between start and end.
+
+    Chapter: book/first_steps/pytorch_for_sound.ipynb
+    """
+    rate = check_sample_rate(sample_rate)
+    ax = _axes(ax)
+    for i, (label, audio) in enumerate(_labelled(sound).items()):
+        samples = _numpy(check_audio(audio).squeeze())
+        first, last = (
+            round(start_s * rate),
+            len(samples) if end_s is None else min(len(samples), round(end_s * rate)),
+        )
+        if not 0 <= first < last:
+            raise ValueError(f"nothing to draw between {start_s} s and {end_s} s of {len(samples) / rate:g} s")
+        time = np.arange(first, last) / rate
+        ax.plot(time, samples[first:last], color=COLOURS[i % 6], lw=1.1, label=label or None, alpha=0.9)
+    ax.set(xlabel="time (s)", ylabel="amplitude")
+    if isinstance(sound, Mapping):
+        ax.legend(loc="upper right", frameon=False, ncols=3)
+    return ax
+
+
+def plot_spectrogram(
+    sound: Any,
+    sample_rate: float,
+    ax: Axes | None = None,
+    *,
+    fft_size: int = 1024,
+    range_db: float = 80.0,
+    max_hz: float | None = None,
+) -> Axes:
+    """Draw level in dB against time and frequency; 0 dB is the loudest point of the picture.
+
+    Args:
+        sound: (n_samples,).
+        sample_rate: Hz.
+        ax: where to draw; a new figure if None.
+        fft_size: window length in samples, a multiple of 4.
+        range_db: how far below the loudest point the colours reach.
+        max_hz: highest frequency shown; Nyquist if None.
+
+    Returns:
+        The axes.
+
+    Raises:
+        ValueError: empty sound, NaN, a sample rate that is not positive.
+
+    Chapter: book/sines/sinusoidal_modelling.ipynb
+    """
+    rate = check_sample_rate(sample_rate)
+    magnitude = _numpy(stft_magnitude(check_audio(sound).squeeze(), fft_size))
+    level = 20 * np.log10(np.maximum(magnitude, 1e-9))
+    level -= level.max()
+    ax = _axes(ax, 3.0)
+    hop_s = fft_size / 4 / rate
+    extent = (-hop_s / 2, (level.shape[1] - 0.5) * hop_s, 0.0, rate / 2)
+    ax.imshow(
+        level,
+        origin="lower",
+        aspect="auto",
+        extent=extent,
+        vmin=-range_db,
+        vmax=0,
+        cmap="magma",
+        interpolation="nearest",
+    )
+    ax.set(xlabel="time (s)", ylabel="frequency (Hz)", ylim=(0, max_hz or rate / 2))
+    ax.set_xlim(0, check_audio(sound).shape[-1] / rate)
+    return ax
+
+
+def plot_spectrum(
+    sound: Any,
+    sample_rate: float,
+    ax: Axes | None = None,
+    *,
+    range_db: float = 80.0,
+    max_hz: float | None = None,
+) -> Axes:
+    """Draw the level of one Hann-windowed spectrum of the whole sound; a sinusoid of amplitude 1 peaks at 0 dB.
+
+    Args:
+        sound: (n_samples,), or {label: sound} drawn over each other.
+        sample_rate: Hz.
+        ax: where to draw; a new figure if None.
+        range_db: how far below the highest peak the axis reaches.
+        max_hz: highest frequency shown; Nyquist if None.
+
+    Returns:
+        The axes.
+
+    Raises:
+        ValueError: empty sound, NaN, a sample rate that is not positive.
+
+    Chapter: book/sines/additive.ipynb
+    """
+    rate = check_sample_rate(sample_rate)
+    ax, top = _axes(ax), -np.inf
+    for i, (label, audio) in enumerate(_labelled(sound).items()):
+        samples = _numpy(check_audio(audio, minimum=2).squeeze())
+        window = np.hanning(len(samples) + 1)[:-1]
+        magnitude = np.abs(np.fft.rfft(samples * window)) * 2 / window.sum()
+        level = 20 * np.log10(np.maximum(magnitude, 1e-9))
+        top = max(top, float(level.max()))
+        hz = np.fft.rfftfreq(len(samples), 1 / rate)
+        ax.plot(hz, level, color=COLOURS[i % 6], lw=1.1, label=label or None, alpha=0.9)
+    ax.set(
+        xlabel="frequency (Hz)",
+        ylabel="level (dB)",
+        xlim=(0, max_hz or rate / 2),
+        ylim=(top - range_db, top + 6),
+    )
+    if isinstance(sound, Mapping):
+        ax.legend(loc="upper right", frameon=False, ncols=3)
+    return ax
+
+
+def plot_envelopes(
+    envelopes: Any, duration_s: float, ax: Axes | None = None, *, label: str = "amplitude", db: bool = False
+) -> Axes:
+    """Draw controls against time: one curve, several, or a whole distribution as a picture.
+
+    Args:
+        envelopes: (n_frames,); {label: (n_frames,)}; or (n_frames, n_partials), drawn as an image.
+        duration_s: how long the frames last in all, s.
+        ax: where to draw; a new figure if None.
+        label: name of the vertical axis (of the colour, for an image).
+        db: draw 20·log10 of the values.
+
+    Returns:
+        The axes.
+
+    Raises:
+        ValueError: NaN, more than two axes, a duration that is not positive.
+
+    Chapter: book/sines/oscillator.ipynb
+    """
+    if not duration_s > 0:
+        raise ValueError(f"duration_s must be positive; got {duration_s!r}")
+
+    def values(x: Any) -> np.ndarray:
+        v = _numpy(check_finite(as_tensor(x, "envelopes"), "envelopes"))
+        return 20 * np.log10(np.maximum(np.abs(v), 1e-6)) if db else v
+
+    ax = _axes(ax)
+    for i, (name, envelope) in enumerate(_labelled(envelopes).items()):
+        y = values(envelope)
+        if y.ndim == 2:
+            extent = (0, duration_s, 0.5, y.shape[1] + 0.5)
+            image = ax.imshow(y.T, origin="lower", aspect="auto", extent=extent, cmap="magma", interpolation="nearest")
+            ax.figure.colorbar(image, ax=ax, label=label + (" (dB)" if db else ""))
+            ax.set(ylabel="harmonic number")
+            continue
+        if y.ndim != 1:
+            raise ValueError(f"envelopes must be (n_frames,) or (n_frames, n_partials); got {y.shape}")
+        ax.plot(np.arange(len(y)) * duration_s / len(y), y, color=COLOURS[i % 6], lw=1.5, label=name or None)
+        ax.set(ylabel=label + (" (dB)" if db else ""))
+    ax.set(xlabel="time (s)", xlim=(0, duration_s))
+    if isinstance(envelopes, Mapping):
+        ax.legend(loc="best", frameon=False)
+    return ax
+
+
+def plot_loss_landscape(
+    values: Any,
+    losses: Any,
+    ax: Axes | None = None,
+    *,
+    target: float | None = None,
+    xlabel: str = "frequency (Hz)",
+    log_x: bool = False,
+) -> Axes:
+    """Draw loss against one parameter, every local minimum marked.
+
+    Args:
+        values: (n,), the parameter, rising.
+        losses: (n,), or {label: (n,)}: each curve is scaled to its own maximum if there are several.
+        ax: where to draw; a new figure if None.
+        target: the true value, drawn as a line.
+        xlabel: name and unit of the parameter.
+        log_x: draw the parameter on a logarithmic axis.
+
+    Returns:
+        The axes.
+
+    Raises:
+        ValueError: lengths that differ, fewer than three points, NaN.
+
+    Chapter: book/sines/frequency_is_hard.ipynb
+    """
+    x = _numpy(check_finite(as_tensor(values, "values"), "values"))
+    several = isinstance(losses, Mapping) and len(losses) > 1
+    ax = _axes(ax)
+    for i, (label, curve) in enumerate(_labelled(losses, "loss").items()):
+        y = _numpy(check_finite(as_tensor(curve, "losses"), "losses"))
+        if x.ndim != 1 or y.shape != x.shape or len(x) < 3:
+            raise ValueError(f"values and losses need the same length, at least 3; got {x.shape} and {y.shape}")
+        y = y / y.max() if several and y.max() > 0 else y
+        ax.plot(x, y, color=COLOURS[i % 6], lw=1.2, label=label)
+        low = local_minima(y)
+        ax.plot(x[low], y[low], "o", ms=3.5, color=COLOURS[i % 6], label=f"{len(low)} local minima", alpha=0.7)
+    if target is not None:
+        ax.axvline(target, color="0.35", ls="--", lw=1, label="target")
+    if log_x:
+        ax.set_xscale("log")
+    ax.set(xlabel=xlabel, ylabel="loss / maximum" if several else "loss")
+    ax.legend(loc="best", frameon=False, fontsize=9)
+    return ax
+
+
+def local_minima(values: Any) -> np.ndarray:
+    """Return the indices of the inner points of a curve that are lower than both neighbours.
+
+    >>> local_minima([3.0, 1.0, 2.0, 0.0, 4.0]).tolist()
+    [1, 3]
+    """
+    y = _numpy(values)
+    return np.flatnonzero((y[1:-1] < y[:-2]) & (y[1:-1] < y[2:])) + 1
+
+
+def plot_history(
+    history: History,
+    ax: Axes | None = None,
+    *,
+    parameter: str | None = None,
+    target: float | None = None,
+    log_y: bool = False,
+) -> Axes:
+    """Draw the loss of a fit step by step, or the course of one parameter.
+
+    Args:
+        history: what `fit` returned.
+        ax: where to draw; a new figure if None.
+        parameter: name of a parameter to draw instead of the loss.
+        target: a value to aim at, drawn as a line.
+        log_y: logarithmic vertical axis.
+
+    Returns:
+        The axes.
+
+    Raises:
+        ValueError: an empty history, an unknown parameter (lists the names).
+
+    Chapter: book/first_steps/gain.ipynb
+    """
+    if not history.losses:
+        raise ValueError("the history is empty: run fit first")
+    ax = _axes(ax)
+    if parameter is None:
+        ax.plot(np.arange(len(history.losses)), history.losses, color=COLOURS[0], lw=1.5)
+        ax.set(xlabel="step", ylabel="loss")
+    else:
+        if parameter not in history.parameters:
+            raise ValueError(f"unknown parameter {parameter!r}; the history has {', '.join(history.parameters)}")
+        values = history.parameters[parameter]
+        ax.plot(history.steps, _numpy(values.reshape(len(values), -1)), color=COLOURS[0], lw=1.2)
+        ax.set(xlabel="step", ylabel=parameter)
+    if target is not None:
+        ax.axhline(target, color=COLOURS[1], ls="--", lw=1.2, label="target")
+        ax.legend(loc="best", frameon=False)
+    if log_y:
+        ax.set_yscale("log")
+    return ax
+
+
+def animate_history(
+    history: History, target: Any, sample_rate: float, *, max_frames: int = 12, n_bands: int = 96
+) -> LiveFigure:
+    """Show a fit as a live figure: drag through its steps, see the spectrum approach the target's.
+
+    Args:
+        history: what `fit` returned, for one sound (n_samples,).
+        target: (n_samples,), what was fitted.
+        sample_rate: Hz.
+        max_frames: how many of the recorded steps to keep in the page.
+        n_bands: points of each drawn spectrum.
+
+    Returns:
+        A live figure of kind "history".
+
+    Raises:
+        ValueError: an empty history, sounds in a batch, a target of another length.
+
+    Chapter: book/sines/fitting.ipynb
+    """
+    from course_lib.display.live import live_figure
+
+    if not history.sounds:
+        raise ValueError("the history is empty: run fit first")
+    goal = check_audio(target, "target").squeeze()
+    if history.sound.squeeze().shape != goal.shape or goal.ndim != 1:
+        raise ValueError(
+            "needs one sound and its target, (n_samples,) both; "
+            f"got {tuple(history.sound.shape)} and {tuple(goal.shape)}"
+        )
+    chosen = np.unique(
+        np.linspace(0, len(history.steps) - 1, check_count(max_frames, "max_frames", 2)).round().astype(int)
+    )
+    thinned = np.unique(np.linspace(0, len(history.losses) - 1, 200).round().astype(int))
+    return live_figure(
+        "history",
+        steps=[history.steps[i] for i in chosen],
+        spectra_db=[_band_levels(history.sounds[i], n_bands) for i in chosen],
+        target_db=_band_levels(goal, n_bands),
+        loss_steps=thinned.tolist(),
+        losses=[history.losses[i] for i in thinned],
+        max_hz=check_sample_rate(sample_rate) / 2,
+    )
+
+
+def _band_levels(sound: Any, n_bands: int) -> list[float]:
+    """Mean level over time in n_bands equal bands, dB re full scale, floored at −100."""
+    audio = check_audio(sound).squeeze()
+    size = 2048 if audio.shape[-1] >= 2048 else 256
+    power = (stft_magnitude(audio, size) / (size / 4)).square().mean(-1)
+    bands = torch.nn.functional.interpolate(power.reshape(1, 1, -1), size=n_bands, mode="area").reshape(-1)
+    return [round(v, 1) for v in _numpy(10 * torch.log10(bands.clamp(min=1e-10))).tolist()]

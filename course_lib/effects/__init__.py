@@ -1,0 +1,1 @@
+"""Effects: sound in, sound out, every parameter differentiable."""

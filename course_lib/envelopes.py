@@ -1,0 +1,64 @@
+"""From frame rate to sample rate: the one place that knows where a frame sits."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from course_lib.checks import as_tensor, check_count, check_finite
+
+METHODS = ("linear", "hann", "hold")
+
+
+def upsample(frames: Any, n_samples: int, method: str = "linear", dim: int = -1) -> Tensor:
+    """Turn one value a frame into one value a sample.
+
+    Frame i sits at sample i · n_samples / n_frames, which need not be whole; after the last frame its value is held.
+    Any `n_samples` is welcome: nothing has to divide anything.
+
+    Args:
+        frames: (…, n_frames), or time on another axis, see `dim`. A single number is one frame.
+        n_samples: how many samples to make, at least n_frames.
+        method: "linear" (straight lines), "hann" (overlapping Hann windows two hops long: smooth, and flat at
+            each frame) or "hold" (a staircase, for hearing why nobody should).
+        dim: the time axis; -2 for (…, n_frames, channels).
+
+    Returns:
+        (…, n_samples), with the same channels behind it if there were any.
+
+    Raises:
+        ValueError: unknown method, no frames, fewer samples than frames, NaN or infinite frames.
+
+    Source: Engel et al., DDSP, 2020, section 3.2. Chapter: book/sines/oscillator.ipynb
+
+    >>> upsample([0.0, 1.0], 4)
+    tensor([0.0000, 0.5000, 1.0000, 1.0000])
+    """
+    values = check_finite(as_tensor(frames, "frames"), "frames")
+    if values.ndim == 0:
+        values = values.reshape(1)
+    if not -values.ndim <= dim < values.ndim:
+        raise ValueError(f"dim {dim} is no axis of frames with shape {tuple(values.shape)}")
+    n_frames = values.shape[dim]
+    n_samples = check_count(n_samples, "n_samples")
+    if n_frames == 0:
+        raise ValueError(f"frames is empty along axis {dim}: shape {tuple(values.shape)}")
+    if n_frames > n_samples:
+        raise ValueError(f"more frames ({n_frames}) than samples ({n_samples}); ask for more samples or fewer frames")
+    if method not in METHODS:
+        raise ValueError(f"unknown method {method!r}; choose one of {', '.join(METHODS)}")
+    # Whole-number arithmetic: sample n lies `remainder / n_samples` of the way from frame `left` to the next.
+    scaled = torch.arange(n_samples, device=values.device) * n_frames
+    left = torch.div(scaled, n_samples, rounding_mode="floor")
+    start = values.index_select(dim, left)
+    if method == "hold":
+        return start
+    right = (left + 1).clamp(max=n_frames - 1)
+    way = (scaled - left * n_samples).to(values.dtype) / n_samples
+    if method == "hann":
+        way = 0.5 - 0.5 * torch.cos(math.pi * way)
+    way = way.reshape([-1] + [1] * (values.ndim - 1 - dim % values.ndim))
+    return torch.lerp(start, values.index_select(dim, right), way)

@@ -1,0 +1,85 @@
+"""Exercises of the chapter "A differentiable gain"."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from course_lib.exercises.base import Exercise, Wrong, call, close, expect_tensor
+
+
+def best_gain(sound: Tensor, target: Tensor) -> Tensor:
+    """The gain g that minimises the mean of (g · sound − target)²."""
+    return (sound * target).sum() / (sound * sound).sum()
+
+
+def _judge_best_gain(answer: Any) -> str:
+    generator = torch.Generator().manual_seed(3)
+    for _ in range(5):
+        sound, noise = torch.rand(2, 400, generator=generator, dtype=torch.float64) - 0.5
+        gain = float(torch.rand(1, generator=generator)) * 3 - 1.5
+        target = gain * sound + 0.1 * noise
+        got = expect_tensor(call(answer, sound, target), ())
+        oracle = torch.linalg.lstsq(sound[:, None], target[:, None]).solution[0, 0]
+        if close(got, oracle, 1e-6):
+            continue
+        if close(got, target.square().mean().sqrt() / sound.square().mean().sqrt(), 1e-6):
+            raise Wrong(
+                "this is the ratio of the two RMS levels: right in size for a clean target, but it can "
+                "never be negative and it counts noise as signal. Set the derivative of the squared error to zero."
+            )
+        if close(got, (sound * target).sum() / (target * target).sum(), 1e-6):
+            raise Wrong("sound and target are swapped in the denominator: you scale the sound, not the target.")
+        if close(got, (sound * target).sum(), 1e-6) or close(got, (sound * target).mean(), 1e-6):
+            raise Wrong("the correlation alone: it still has to be divided by the energy of the sound.")
+        raise Wrong(f"for one random pair you give {float(got):.4f}, least squares gives {float(oracle):.4f}.")
+    return "the same as least squares on five random pairs. Gradient descent was walking towards this number."
+
+
+def gain_gradient(gain: float, sound: Tensor, target: Tensor) -> Tensor:
+    """Derivative of mean (gain · sound − target)² with respect to the gain, by hand."""
+    return (2 * (gain * sound - target) * sound).mean()
+
+
+def _judge_gain_gradient(answer: Any) -> str:
+    generator = torch.Generator().manual_seed(5)
+    for _ in range(5):
+        sound, target = torch.rand(2, 300, generator=generator, dtype=torch.float64) - 0.5
+        gain = torch.tensor(float(torch.rand(1, generator=generator)) * 2 - 1, dtype=torch.float64, requires_grad=True)
+        (gain * sound - target).square().mean().backward()
+        got, oracle = expect_tensor(call(answer, float(gain), sound, target), ()), gain.grad
+        assert oracle is not None
+        if close(got, oracle, 1e-6):
+            continue
+        if close(got, oracle / 2, 1e-6):
+            raise Wrong("half of it: the square's derivative brings a factor of 2.")
+        if close(got, -oracle, 1e-6):
+            raise Wrong("the sign is turned: the inner derivative of gain · sound − target is +sound.")
+        if close(got, oracle * len(sound), 1e-6):
+            raise Wrong("a sum where the loss takes a mean.")
+        if close(got, (2 * (float(gain) * sound - target)).mean(), 1e-6):
+            raise Wrong("the chain rule's inner derivative is missing: multiply by the sound.")
+        raise Wrong(f"for one random pair you give {float(got):.4g}, autograd gives {float(oracle):.4g}.")
+    return "the same as autograd on five random pairs."
+
+
+EXERCISES = [
+    Exercise(
+        "gain-1",
+        _judge_best_gain,
+        ("Write the squared error as a function of g alone; it is a parabola.",
+         "Its derivative is 2·Σ sound·(g·sound − target). For which g is it zero?"),
+        best_gain,
+        "The squared error is a parabola in the gain, so its minimum has a closed form: correlation over energy.",
+    ),
+    Exercise(
+        "gain-2",
+        _judge_gain_gradient,
+        ("Chain rule: outer derivative times inner derivative, then the mean.",
+         "outer: 2·(gain·sound − target); inner: sound."),
+        gain_gradient,
+        "This one line is what autograd does for every parameter of every model in this book.",
+    ),
+]  # fmt: skip

@@ -1,0 +1,1 @@
+"""Instruments: pure functions from controls to sound, each with a thin `torch.nn.Module` that owns raw parameters."""

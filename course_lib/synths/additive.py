@@ -1,0 +1,47 @@
+"""Many sinusoids at once, each with its own frequency and amplitude."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from course_lib.checks import as_tensor, check_count, check_finite, check_frequency, check_sample_rate
+from course_lib.envelopes import upsample
+from course_lib.phase import instantaneous_phase
+
+
+def additive_synth(frequencies_hz: Any, amplitudes: Any, n_samples: int, sample_rate: float) -> Tensor:
+    """Sum free partials: Σ_k A_k[n] · sin(φ_k[n]), φ_k the accumulated frequency of partial k.
+
+    Args:
+        frequencies_hz: (…, n_frames, n_partials), Hz, ≥ 0. 0 is a rest; at or above Nyquist a partial is silent.
+        amplitudes: (…, n_frames, n_partials), linear.
+        n_samples: length of the sound.
+        sample_rate: Hz.
+
+    Returns:
+        (…, n_samples). Both are interpolated linearly, a partial's amplitude after masking.
+
+    Raises:
+        ValueError: shapes that do not agree, frequency negative, NaN anywhere, more frames than samples.
+
+    Source: McAulay & Quatieri, 1986. Chapter: book/sines/additive.ipynb
+
+    >>> additive_synth([[4000.0, 9000.0]], [[1.0, 1.0]], 4, 16000).round(decimals=3)
+    tensor([ 0.,  1., -0., -1.])
+    """
+    rate = check_sample_rate(sample_rate)
+    n_samples = check_count(n_samples, "n_samples")
+    f = check_frequency(frequencies_hz, "frequencies_hz", rate)
+    a = check_finite(as_tensor(amplitudes, "amplitudes"), "amplitudes")
+    if f.ndim < 2 or a.ndim < 2 or f.shape[-2:] != a.shape[-2:]:
+        raise ValueError(
+            "frequencies_hz and amplitudes must share (…, n_frames, n_partials); "
+            f"got {tuple(f.shape)} and {tuple(a.shape)}"
+        )
+    a = torch.where((f > 0) & (f < rate / 2), a, torch.zeros_like(a))
+    phase = instantaneous_phase(upsample(f, n_samples, dim=-2).transpose(-1, -2), rate)
+    envelope = upsample(a, n_samples, dim=-2).transpose(-1, -2)
+    return (envelope * torch.sin(phase)).sum(-2)

@@ -1,0 +1,252 @@
+"""The harmonic synthesizer: one pitch, K locked partials, and the four constraints that make it learnable."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from course_lib.checks import as_tensor, check_count, check_finite, check_frequency, check_sample_rate
+from course_lib.envelopes import upsample
+from course_lib.phase import instantaneous_phase
+from course_lib.units import exp_sigmoid
+
+
+class HarmonicControls(NamedTuple):
+    """What the synthesizer is told, frame by frame.
+
+    f0_hz: (…, n_frames), Hz. amplitude: (…, n_frames), linear, of the whole sound.
+    distribution: (…, n_frames, n_harmonics), how the amplitude is shared; sums to 1.
+    """
+
+    f0_hz: Tensor
+    amplitude: Tensor
+    distribution: Tensor
+
+
+def harmonic_frequencies(f0_hz: Any, n_harmonics: int) -> Tensor:
+    """Return the frequencies k·f0 of harmonics 1…K.
+
+    Args:
+        f0_hz: (…, n_frames), Hz.
+        n_harmonics: K, at least 1.
+
+    Returns:
+        (…, n_frames, K), Hz.
+
+    Raises:
+        ValueError: n_harmonics below 1.
+
+    Chapter: book/sines/additive.ipynb
+
+    >>> harmonic_frequencies([100.0], 3)
+    tensor([[100., 200., 300.]])
+    """
+    f0 = as_tensor(f0_hz, "f0_hz")
+    k = torch.arange(1, check_count(n_harmonics, "n_harmonics") + 1, device=f0.device, dtype=f0.dtype)
+    return f0.unsqueeze(-1) * k
+
+
+def scale_parameters(raw: Any) -> Tensor:
+    """Constraint 1, scaling: any raw number becomes a positive amplitude (`exp_sigmoid`, (1e-7, 2))."""
+    return exp_sigmoid(raw)
+
+
+def mask_above_nyquist(distribution: Any, f0_hz: Any, sample_rate: float) -> Tensor:
+    """Constraint 2, no aliasing: silence every harmonic at or above Nyquist, and all of them in a rest.
+
+    Args:
+        distribution: (…, n_frames, n_harmonics), linear.
+        f0_hz: (…, n_frames), Hz, ≥ 0.
+        sample_rate: Hz.
+
+    Returns:
+        (…, n_frames, n_harmonics), zeros where k·f0 ≥ sample_rate / 2 or f0 = 0.
+
+    Raises:
+        ValueError: f0 negative or NaN, or shapes that do not agree.
+
+    Chapter: book/sines/harmonic.ipynb
+
+    >>> mask_above_nyquist([[1.0, 1.0, 1.0]], [3000.0], 16000)
+    tensor([[1., 1., 0.]])
+    """
+    rate = check_sample_rate(sample_rate)
+    f0, d = _check_pair(f0_hz, distribution, rate)
+    partials = harmonic_frequencies(f0, d.shape[-1])
+    return torch.where((partials > 0) & (partials < rate / 2), d, torch.zeros_like(d))
+
+
+def normalise_distribution(distribution: Any) -> Tensor:
+    """Constraint 3, one share-out: divide each frame by its sum; a frame of zeros stays zeros.
+
+    Args:
+        distribution: (…, n_frames, n_harmonics), linear, ≥ 0.
+
+    Returns:
+        (…, n_frames, n_harmonics), each frame summing to 1 (or all zeros).
+
+    Raises:
+        ValueError: negative or NaN entries.
+
+    Chapter: book/sines/harmonic.ipynb
+
+    >>> normalise_distribution([[1.0, 3.0], [0.0, 0.0]])
+    tensor([[0.2500, 0.7500],
+            [0.0000, 0.0000]])
+    """
+    d = check_finite(as_tensor(distribution, "distribution"), "distribution")
+    if bool((d.detach() < 0).any()):
+        raise ValueError(f"distribution must not be negative; got {d.detach().min().item():g}. Scale it first")
+    total = d.sum(-1, keepdim=True)
+    return d / torch.where(total > 0, total, torch.ones_like(total))
+
+
+def harmonic_controls(
+    raw_amplitude: Any,
+    raw_distribution: Any,
+    f0_hz: Any,
+    sample_rate: float,
+    *,
+    scale: bool = True,
+    mask: bool = True,
+    normalise: bool = True,
+) -> HarmonicControls:
+    """Turn raw numbers, as a network gives them, into valid controls.
+
+    Each constraint can be switched off to hear what it is for. The fourth, one global amplitude for the whole
+    sound, is the product amplitude · distribution in `harmonic_synth`.
+
+    Args:
+        raw_amplitude: (…, n_frames), any real number.
+        raw_distribution: (…, n_frames, n_harmonics), any real number.
+        f0_hz: (…, n_frames), Hz, ≥ 0; 0 is a rest.
+        sample_rate: Hz.
+        scale: apply `scale_parameters` to both.
+        mask: apply `mask_above_nyquist`.
+        normalise: apply `normalise_distribution`.
+
+    Returns:
+        HarmonicControls(f0_hz, amplitude, distribution). A frame whose harmonics are all masked is all zeros.
+
+    Raises:
+        ValueError: shapes that do not agree, f0 negative, NaN or infinite values.
+
+    Source: Engel et al., DDSP, 2020, section 3.2 and appendix B. Chapter: book/sines/harmonic.ipynb
+    """
+    rate = check_sample_rate(sample_rate)
+    f0, distribution = _check_pair(f0_hz, raw_distribution, rate, "raw_distribution")
+    amplitude = _check_amplitude(raw_amplitude, f0, "raw_amplitude")
+    if scale:
+        amplitude, distribution = scale_parameters(amplitude), scale_parameters(distribution)
+    if mask:
+        distribution = mask_above_nyquist(distribution, f0, rate)
+    if normalise:
+        distribution = normalise_distribution(distribution)
+    return HarmonicControls(f0, amplitude, distribution)
+
+
+def harmonic_synth(
+    f0_hz: Any, amplitude: Any, distribution: Any, n_samples: int, sample_rate: float, *, mask: bool = True
+) -> Tensor:
+    """Synthesise A[n] · Σ_k α̂_k[n] · sin(k·φ[n]): K harmonics of one accumulated phase.
+
+    Args:
+        f0_hz: (…, n_frames), Hz; 0 is a rest: silence, phase held.
+        amplitude: (…, n_frames), linear, of the whole sound.
+        distribution: (…, n_frames, n_harmonics), each harmonic's share.
+        n_samples: length of the sound.
+        sample_rate: Hz.
+        mask: silence harmonics at or above Nyquist (valid controls already are); False lets them alias.
+
+    Returns:
+        (…, n_samples). f0 is interpolated linearly, and so is the product amplitude · distribution.
+
+    Raises:
+        ValueError: shapes that do not agree, NaN, negative f0, f0 above Nyquist where the sound is not silent,
+            more frames than samples.
+
+    Source: Engel et al., DDSP, 2020, section 3.2. Chapter: book/sines/harmonic.ipynb
+
+    >>> harmonic_synth([4000.0], [0.5], [[1.0]], 4, 16000).round(decimals=3)
+    tensor([ 0.0000,  0.5000, -0.0000, -0.5000])
+    """
+    rate = check_sample_rate(sample_rate)
+    n_samples = check_count(n_samples, "n_samples")
+    f0, d = _check_pair(f0_hz, distribution, rate)
+    shares = _check_amplitude(amplitude, f0, "amplitude").unsqueeze(-1) * d
+    too_high = (f0 > rate / 2) & (shares.detach() != 0).any(-1)
+    if bool(too_high.any()):
+        raise ValueError(
+            f"f0_hz must not exceed Nyquist, sample_rate / 2 = {rate / 2:g} Hz, where there is sound; "
+            f"got {f0.detach().max().item():g} Hz. Lower it or raise the sample rate"
+        )
+    shares = mask_above_nyquist(shares, f0, rate) if mask else shares * (f0 > 0).unsqueeze(-1)
+    phase = instantaneous_phase(upsample(f0, n_samples), rate)
+    k = torch.arange(1, d.shape[-1] + 1, device=phase.device, dtype=phase.dtype)
+    sines = torch.sin(phase.unsqueeze(-1) * k)  # (…, n_samples, n_harmonics)
+    return (upsample(shares, n_samples, dim=-2) * sines).sum(-1)
+
+
+class HarmonicSynth(nn.Module):
+    """A harmonic synthesizer whose amplitude and distribution are learned for one given pitch curve.
+
+    Args:
+        f0_hz: (n_frames,) or (…, n_frames), Hz, fixed: it is measured, not learned.
+        n_harmonics: K.
+        n_samples: length of the sound.
+        sample_rate: Hz.
+        initial: raw start value of every parameter; 0 starts at amplitude 0.41, −4 at about −74 dB.
+
+    Attributes:
+        raw_amplitude: (…, n_frames) parameter. raw_distribution: (…, n_frames, K) parameter.
+
+    Raises:
+        ValueError: as `harmonic_synth`.
+
+    Chapter: book/sines/fitting.ipynb
+    """
+
+    def __init__(self, f0_hz: Any, n_harmonics: int, n_samples: int, sample_rate: float, initial: float = 0.0) -> None:
+        super().__init__()
+        rate = check_sample_rate(sample_rate)
+        f0 = check_frequency(f0_hz, "f0_hz", rate, below_nyquist=True).detach().clone()
+        if f0.ndim == 0:
+            f0 = f0.reshape(1)
+        self.register_buffer("f0_hz", f0)
+        k = check_count(n_harmonics, "n_harmonics")
+        self.raw_amplitude = nn.Parameter(torch.full_like(f0, float(initial)))
+        self.raw_distribution = nn.Parameter(torch.full((*f0.shape, k), float(initial)).to(f0))
+        self.n_samples = check_count(n_samples, "n_samples", minimum=f0.shape[-1])
+        self.sample_rate = sample_rate
+
+    def controls(self) -> HarmonicControls:
+        """Return the controls that the raw parameters stand for now."""
+        return harmonic_controls(self.raw_amplitude, self.raw_distribution, self.f0_hz, self.sample_rate)
+
+    def forward(self) -> Tensor:
+        """Return the sound, (…, n_samples)."""
+        return harmonic_synth(*self.controls(), self.n_samples, self.sample_rate)
+
+
+def _check_pair(f0_hz: Any, distribution: Any, sample_rate: float, name: str = "distribution") -> tuple[Tensor, Tensor]:
+    """f0 (…, n_frames) and distribution (…, n_frames, n_harmonics) as tensors, or ValueError."""
+    f0 = check_frequency(f0_hz, "f0_hz", sample_rate)
+    d = check_finite(as_tensor(distribution, name), name)
+    if f0.ndim < 1 or d.ndim < 2 or d.shape[-1] < 1 or f0.shape[-1] != d.shape[-2]:
+        raise ValueError(
+            f"f0_hz must be (…, n_frames) and {name} (…, n_frames, n_harmonics) with the same n_frames; "
+            f"got {tuple(f0.shape)} and {tuple(d.shape)}"
+        )
+    return f0, d
+
+
+def _check_amplitude(amplitude: Any, f0: Tensor, name: str) -> Tensor:
+    """Amplitude (…, n_frames) as a tensor with f0's frames, or ValueError."""
+    a = check_finite(as_tensor(amplitude, name), name)
+    if a.ndim < 1 or a.shape[-1] != f0.shape[-1]:
+        raise ValueError(
+            f"{name} must be (…, n_frames) with the n_frames of f0_hz; got {tuple(a.shape)} and {tuple(f0.shape)}"
+        )
+    return a

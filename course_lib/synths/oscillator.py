@@ -1,0 +1,91 @@
+"""A sinusoid whose frequency and amplitude may change from frame to frame."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from course_lib.checks import as_tensor, check_count, check_finite, check_frequency, check_sample_rate
+from course_lib.envelopes import upsample
+from course_lib.phase import instantaneous_phase
+
+
+def sinusoid(frequency_hz: Any, amplitude: Any, n_samples: int, sample_rate: float, initial_phase: Any = 0.0) -> Tensor:
+    """Synthesise A[n] · sin(φ[n] + φ₀), φ the accumulated frequency.
+
+    Args:
+        frequency_hz: (…, n_frames) or a number, Hz, below Nyquist; 0 is a rest: silent, phase held.
+        amplitude: (…, n_frames) or a number, linear; its own number of frames is fine.
+        n_samples: length of the sound.
+        sample_rate: Hz.
+        initial_phase: radians, a number or (…) for one value a sound.
+
+    Returns:
+        (…, n_samples); frequency and amplitude are interpolated linearly between frames.
+
+    Raises:
+        ValueError: frequency negative, NaN, or at or above Nyquist; NaN amplitude; more frames than samples.
+
+    Chapter: book/sines/oscillator.ipynb
+
+    >>> sinusoid(4000.0, 1.0, 4, 16000).round(decimals=3)
+    tensor([ 0.,  1., -0., -1.])
+    """
+    rate = check_sample_rate(sample_rate)
+    n_samples = check_count(n_samples, "n_samples")
+    f = check_frequency(frequency_hz, "frequency_hz", rate, below_nyquist=True)
+    a = check_finite(as_tensor(amplitude, "amplitude"), "amplitude")
+    start = check_finite(as_tensor(initial_phase, "initial_phase"), "initial_phase")
+    phase = instantaneous_phase(upsample(f, n_samples), rate)
+    sound = upsample(a, n_samples) * torch.sin(phase + start.to(phase).unsqueeze(-1))
+    rest = f.detach() == 0
+    return sound * upsample((~rest).to(sound.dtype), n_samples) if bool(rest.any()) else sound
+
+
+class Oscillator(nn.Module):
+    """A sinusoid with learned frequency, amplitude and (if asked) phase.
+
+    Args:
+        frequency_hz: start, Hz: a number, or (…, n_frames).
+        amplitude: start, linear: a number, or (…, n_frames).
+        n_samples: length of the sound.
+        sample_rate: Hz.
+        initial_phase: start, radians.
+        learn: which of "frequency", "amplitude", "phase" are parameters; the rest stay fixed.
+
+    Raises:
+        ValueError: as `sinusoid`, or an unknown name in `learn`.
+
+    Chapter: book/sines/oscillator.ipynb
+    """
+
+    def __init__(
+        self,
+        frequency_hz: Any,
+        amplitude: Any,
+        n_samples: int,
+        sample_rate: float,
+        initial_phase: Any = 0.0,
+        learn: tuple[str, ...] = ("frequency", "amplitude"),
+    ) -> None:
+        super().__init__()
+        unknown = set(learn) - {"frequency", "amplitude", "phase"}
+        if unknown:
+            raise ValueError(f"learn takes 'frequency', 'amplitude' and 'phase'; got {sorted(unknown)}")
+
+        def parameter(value: Any, name: str) -> nn.Parameter:
+            return nn.Parameter(as_tensor(value, name).detach().clone(), requires_grad=name in learn)
+
+        self.frequency_hz = parameter(frequency_hz, "frequency")
+        self.amplitude = parameter(amplitude, "amplitude")
+        self.initial_phase = parameter(initial_phase, "phase")
+        self.n_samples = n_samples
+        self.sample_rate = sample_rate
+        with torch.no_grad():
+            self()  # a bad start fails here, not at the first step of a fit
+
+    def forward(self) -> Tensor:
+        """Return the sound, (…, n_samples)."""
+        return sinusoid(self.frequency_hz, self.amplitude, self.n_samples, self.sample_rate, self.initial_phase)
