@@ -1,0 +1,223 @@
+"""Live figures: a picture with sliders and sound that computes in the reader's page, no kernel, no network.
+
+One `text/html` output holds it all: a custom element whose tag carries a hash of its script, its state as JSON, a
+fallback text, and one inline script that defines the element once. The same script drives an `anywidget`, where Python
+wants the value back. `twins.py` computes the same numbers with this library; a test compares the two.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import html
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+DIGITS = 6  # decimals kept in the page: more than a slider can set, and the same text on every machine
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number with its range, both ends included."""
+
+    default: float
+    low: float
+    high: float
+    whole: bool = False
+
+    def check(self, value: Any, name: str) -> float:
+        """Return the value, rounded for the page, or raise ValueError."""
+        rule = f"{name} must be a {'whole ' if self.whole else ''}number from {self.low:g} to {self.high:g}"
+        try:
+            number = float(value)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{rule}; got {value!r}") from error
+        if isinstance(value, (bool, str)) or not self.low <= number <= self.high:  # NaN fails as well
+            raise ValueError(f"{rule}; got {value!r}")
+        if self.whole and number != int(number):
+            raise ValueError(f"{rule}; got {value!r}")
+        return int(number) if self.whole else round(number, DIGITS)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of a few words."""
+
+    default: str
+    options: tuple[str, ...]
+
+    def check(self, value: Any, name: str) -> str:
+        """Return the value or raise ValueError."""
+        if not isinstance(value, str) or value not in self.options:
+            raise ValueError(f"{name} must be one of {', '.join(map(repr, self.options))}; got {value!r}")
+        return value
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """A fixed count of numbers, one range for all."""
+
+    default: tuple[float, ...]
+    low: float
+    high: float
+
+    def check(self, value: Any, name: str) -> list[float]:
+        """Return a list, rounded for the page, or raise ValueError."""
+        rule = f"{name} must be {len(self.default)} numbers from {self.low:g} to {self.high:g}"
+        try:
+            values = [float(v) for v in value]
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{rule}; got {value!r:.80}") from error
+        bad = [v for v in values if not self.low <= v <= self.high]
+        if len(values) != len(self.default) or bad:
+            raise ValueError(f"{rule}; got {f'{bad[0]:g} among them' if bad else f'{len(values)} numbers'}")
+        return [round(v, DIGITS) for v in values]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What Python knows of a kind of figure; its script is js/<kind>.js."""
+
+    title: str
+    about: str
+    fields: Mapping[str, Number | Choice | Numbers]
+
+
+KINDS: dict[str, Kind] = {
+    "gain": Kind(
+        "Gain against loss",
+        "A sine through a gain is compared with a target whose phase can be shifted. The curve shows the loss at every "
+        "gain, the arrow shows where gradient descent goes.",
+        {
+            "gain": Number(0.3, -2, 2),
+            "target_gain": Number(1.0, 0, 1.5),
+            "phase_deg": Number(0, 0, 180),
+            "loss": Choice("waveform_l1", ("waveform_l1", "waveform_mse", "spectral_l1")),
+            "step_size": Number(0.1, 0.01, 0.5),
+        },
+    ),
+}
+
+
+@dataclass(frozen=True)
+class LiveFigure:
+    """A live figure: displays itself in a notebook; `state` is the full state, `widget()` the two-way version."""
+
+    kind: str
+    state: dict[str, Any]
+
+    def _repr_html_(self) -> str:
+        return _html(self.kind, self.state)
+
+    def __repr__(self) -> str:
+        return f"LiveFigure({self.kind!r})"
+
+    def widget(self) -> Any:
+        """Return the figure as an anywidget, whose `state` follows the sliders and can be set from Python.
+
+        Returns:
+            An `anywidget.AnyWidget`; it needs a running kernel.
+
+        Raises:
+            ImportError: anywidget is not installed.
+        """
+        try:
+            import anywidget
+            import traitlets
+        except ImportError as error:
+            raise ImportError(
+                "widget() needs the package anywidget: pip install anywidget. "
+                "Without it, live_figure(…) alone shows the same figure, only Python does not get its values back"
+            ) from error
+        kind = self.kind
+
+        class LiveWidget(anywidget.AnyWidget):
+            _esm = f"{_source(kind)}\nexport default {{ render: (context) => mount(context, figure) }};\n"
+            state = traitlets.Dict().tag(sync=True)
+
+            @traitlets.validate("state")
+            def _valid(self, proposal: Any) -> dict[str, Any]:
+                return _full_state(kind, proposal["value"])
+
+        return LiveWidget(state=dict(self.state))
+
+
+def kinds() -> list[str]:
+    """Return the kinds of live figures that `live_figure` knows."""
+    return list(KINDS)
+
+
+def live_figure(kind: str, **state: Any) -> LiveFigure:
+    """Return a live figure: sliders, picture and sound that compute in the page.
+
+    Args:
+        kind: one of `kinds()`.
+        state: where it starts; what is left out takes its default. `live_figure(kind).state` shows the names.
+
+    Returns:
+        An object that notebooks display; `.state` is the full state, `.widget()` a two-way anywidget.
+
+    Raises:
+        ValueError: an unknown kind or name, a value out of range, NaN or of the wrong type.
+
+    Chapter: book/first_steps/gain.ipynb
+
+    >>> live_figure("gain", phase_deg=90).state["phase_deg"]
+    90.0
+    """
+    if kind not in KINDS:
+        raise ValueError(f"there is no live figure {kind!r}{_near(kind, KINDS)}; there are {', '.join(KINDS)}")
+    return LiveFigure(kind, _full_state(kind, state))
+
+
+def _full_state(kind: str, state: Mapping[str, Any]) -> dict[str, Any]:
+    """Defaults filled in, every value checked and rounded, sorted by name."""
+    fields = KINDS[kind].fields
+    for name in state:
+        if name not in fields:
+            raise ValueError(
+                f"the live figure {kind!r} has no {name!r}{_near(name, fields)}; it has {', '.join(sorted(fields))}"
+            )
+    return {name: fields[name].check(state.get(name, fields[name].default), name) for name in sorted(fields)}
+
+
+def _near(word: Any, words: Any) -> str:
+    close = difflib.get_close_matches(str(word).lower(), list(words), n=2, cutoff=0.5)
+    return f" (did you mean {' or '.join(map(repr, close))}?)" if close else ""
+
+
+@cache
+def _source(kind: str) -> str:
+    """The shared script and the figure's own, without indentation and lines that are only comments."""
+    folder = Path(__file__).with_name("js")
+    lines = [
+        line.strip()
+        for name in ("common", kind)
+        for line in folder.joinpath(f"{name}.js").read_text(encoding="utf-8").splitlines()
+    ]
+    return "\n".join(line for line in lines if line and not line.startswith("//"))
+
+
+def _html(kind: str, state: Mapping[str, Any]) -> str:
+    """One self-contained output; the same text for the same kind and state."""
+    source, about = _source(kind), KINDS[kind]
+    tag = f"ddsp-{kind.replace('_', '-')}-{hashlib.sha256(source.encode()).hexdigest()[:8]}"
+    values = html.escape(json.dumps(state, sort_keys=True, separators=(",", ":"), allow_nan=False), quote=False)
+    return (
+        f"<{tag} data-state='{values}' style=\"display:block\">"
+        f'<p class="ddsp-fallback"><strong>Live figure: {about.title}.</strong> {about.about} '
+        "It computes in the page: read it in the built book, or run this cell (or trust the notebook) to wake it.</p>"
+        f"</{tag}>\n"
+        f'<script>(() => {{\nconst tag = "{tag}";\nif (customElements.get(tag)) return;\n{source}\n'
+        "define(tag, (context) => mount(context, figure));\n})();</script>"
+    )
+
+
+def node_module(kind: str) -> str:
+    """Return the script of a figure as a CommonJS module that exports `compute` and `figure`: for tests in Node."""
+    return f"{_source(kind)}\nmodule.exports = {{ compute, figure }};\n"
