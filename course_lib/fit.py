@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -105,9 +106,10 @@ def fit(
         if not bool(torch.isfinite(prediction.detach()).all()):
             raise FitDiverged(_advice(step, "the model's sound holds NaN or infinity", history.losses, lr))
         value = loss(prediction, goal)
-        history.losses.append(float(value))
-        if not bool(torch.isfinite(value)):
-            raise FitDiverged(_advice(step, f"the loss is {float(value)}", history.losses[:-1], lr))
+        number = float(value.detach())
+        if not math.isfinite(number):
+            raise FitDiverged(_advice(step, f"the loss is {number}", history.losses, lr))
+        history.losses.append(number)
         if step % every == 0 or step == steps:
             history.steps.append(step)
             history.sounds.append(prediction.detach().clone())
@@ -124,7 +126,7 @@ def fit(
         for group in descent.param_groups:
             group["lr"] *= decay
         if not hidden and step % 10 == 0:
-            bar.set_postfix(loss=f"{float(value):.4g}", refresh=False)
+            bar.set_postfix(loss=f"{number:.4g}", refresh=False)
     history.parameters = {name: torch.stack(values) for name, values in kept.items()}
     return history
 

@@ -10,7 +10,7 @@ import course_lib as cl
 
 
 @given(st.integers(1, 40), st.integers(0, 400), st.integers(0, 10_000))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_linear_matches_numpy_at_any_length(n_frames, extra, seed):
     n = n_frames + extra
     frames = np.random.default_rng(seed).uniform(-1, 1, n_frames)

@@ -18,7 +18,7 @@ def distance(a, b):
 
 
 @given(st.integers(0, 10_000), st.integers(2, 500))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_matches_the_running_sum(seed, n):
     f = np.random.default_rng(seed).uniform(0, 24_000, n)
     expected = 2 * np.pi / 48_000 * np.concatenate([[0.0], np.cumsum(f)[:-1]])

@@ -51,7 +51,9 @@ def test_exp_sigmoid_matches_the_published_values():
     assert float(cl.exp_sigmoid(-5.0)) == pytest.approx(1.99e-5, rel=2e-2)
 
 
-@pytest.mark.parametrize("function", [cl.hz_to_midi, cl.midi_to_hz, cl.db_to_amplitude, cl.amplitude_to_db, cl.exp_sigmoid])
+@pytest.mark.parametrize(
+    "function", [cl.hz_to_midi, cl.midi_to_hz, cl.db_to_amplitude, cl.amplitude_to_db, cl.exp_sigmoid]
+)
 def test_gradients(function):
     x = torch.tensor([0.3, 1.7, 55.0], dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(function, (x,))

@@ -69,7 +69,7 @@ def encode_audio(audio: Any, sample_rate: float) -> tuple[bytes, int]:
     samples = sound.double().numpy()
     clipped = int((np.abs(samples) > 1.0).sum())
     buffer = io.BytesIO()
-    rate = int(round(check_sample_rate(sample_rate)))
+    rate = round(check_sample_rate(sample_rate))
     soundfile.write(buffer, np.clip(samples, -1.0, 1.0), rate, format="FLAC", subtype="PCM_16")
     return buffer.getvalue(), clipped
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import torch
@@ -35,6 +36,15 @@ def sinusoid(frequency_hz: Any, amplitude: Any, n_samples: int, sample_rate: flo
     """
     rate = check_sample_rate(sample_rate)
     n_samples = check_count(n_samples, "n_samples")
+    # Plain numbers take the precision of the tensors beside them.
+    tensors = [
+        x.dtype for x in (frequency_hz, amplitude, initial_phase) if isinstance(x, Tensor) and x.is_floating_point()
+    ]
+    dtype = functools.reduce(torch.promote_types, tensors) if tensors else torch.get_default_dtype()
+    frequency_hz, amplitude, initial_phase = (
+        torch.tensor(x, dtype=dtype) if isinstance(x, (int, float)) else x
+        for x in (frequency_hz, amplitude, initial_phase)
+    )
     f = check_frequency(frequency_hz, "frequency_hz", rate, below_nyquist=True)
     a = check_finite(as_tensor(amplitude, "amplitude"), "amplitude")
     start = check_finite(as_tensor(initial_phase, "initial_phase"), "initial_phase")

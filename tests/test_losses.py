@@ -1,0 +1,115 @@
+"""Losses against an independent computation, their gradients, and what they must and must not notice."""
+
+import numpy as np
+import pytest
+import scipy.signal
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import course_lib as cl
+
+
+def numpy_stft(x, size):
+    """Frame by frame, with nothing but slicing and np.fft: Hann, hop size / 4, zeros beyond the edges."""
+    padded = np.concatenate([np.zeros(size // 2), x, np.zeros(size // 2)])
+    window = scipy.signal.get_window("hann", size)
+    starts = range(0, len(padded) - size + 1, size // 4)
+    return np.abs(np.stack([np.fft.rfft(window * padded[s : s + size]) for s in starts], axis=-1))
+
+
+def numpy_multiscale(p, t, sizes):
+    total = 0.0
+    for size in sizes:
+        a, b = numpy_stft(p, size), numpy_stft(t, size)
+        total += np.mean(np.abs(a - b)) + np.mean(np.abs(np.log(a + 1e-5) - np.log(b + 1e-5)))
+    return total
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("n", [1, 100, 4001])
+def test_multiscale_matches_an_independent_computation(dtype, n):
+    rng = np.random.default_rng(n)
+    p, t = rng.uniform(-1, 1, (2, n))
+    ours = cl.multiscale_spectral_loss(torch.tensor(p, dtype=dtype), torch.tensor(t, dtype=dtype))
+    expected = numpy_multiscale(p, t, (2048, 1024, 512, 256, 128, 64))
+    assert float(ours) == pytest.approx(expected, rel=1e-5 if dtype == torch.float64 else 1e-4)
+
+
+def test_spectral_l1_matches_an_independent_computation():
+    p, t = np.random.default_rng(1).uniform(-1, 1, (2, 300))
+    w = scipy.signal.get_window("hann", 300)
+    a, b = (np.abs(np.fft.rfft(x * w * 2 / w.sum(), 512)) for x in (p, t))
+    ours = cl.spectral_l1(torch.from_numpy(p), torch.from_numpy(t), fft_size=512)
+    assert float(ours) == pytest.approx(np.mean(np.abs(a - b)), rel=1e-9)
+
+
+LOSSES = [cl.waveform_l1, cl.spectral_l1, cl.multiscale_spectral_loss]
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@given(st.integers(1, 300), st.integers(0, 1000))
+@settings(max_examples=15)
+def test_zero_for_equal_sounds_symmetric_and_never_negative(loss, n, seed):
+    p, t = torch.from_numpy(np.random.default_rng(seed).uniform(-1, 1, (2, n)))
+    assert float(loss(p, p)) == 0.0
+    assert float(loss(p, t)) == pytest.approx(float(loss(t, p))) and float(loss(p, t)) >= 0
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_a_batch_is_the_mean_of_its_sounds(loss):
+    p, t = torch.rand(2, 3, 500, dtype=torch.float64)
+    each = torch.stack([loss(p[i], t[i]) for i in range(3)])
+    torch.testing.assert_close(loss(p, t), each.mean())
+    torch.testing.assert_close(loss(p[None], t[None]), each.mean())
+
+
+def test_spectral_losses_do_not_hear_the_sign_and_the_waveform_does():
+    t = torch.rand(1000, dtype=torch.float64) - 0.5
+    assert float(cl.spectral_l1(-t, t)) < 1e-12 and float(cl.multiscale_spectral_loss(-t, t)) < 1e-9
+    assert float(cl.waveform_l1(-t, t)) > 0.1
+
+
+@pytest.mark.parametrize(
+    "loss", [cl.waveform_l1, cl.spectral_l1, lambda p, t: cl.multiscale_spectral_loss(p, t, (16, 8))]
+)
+def test_gradient(loss):
+    p, t = torch.rand(2, 20, dtype=torch.float64)
+    assert torch.autograd.gradcheck(lambda x: loss(x, t), (p.requires_grad_(),))
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_silence_has_a_finite_gradient(loss):
+    p = torch.zeros(500, requires_grad=True)
+    loss(p, torch.rand(500)).backward()
+    assert torch.isfinite(p.grad).all()
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize(
+    ("p", "t", "message"),
+    [
+        (torch.ones(4), torch.ones(5), "must have the same shape"),
+        (torch.ones(1, 4), torch.ones(4), "must have the same shape"),
+        (torch.ones(0), torch.ones(0), "at least 1 sample"),
+        (torch.tensor([float("nan")]), torch.ones(1), "prediction must be finite"),
+        (torch.ones(1), torch.tensor([float("inf")]), "target must be finite"),
+    ],
+)
+def test_bad_sounds(loss, p, t, message):
+    with pytest.raises(ValueError, match=message):
+        loss(p, t)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda x: cl.multiscale_spectral_loss(x, x, ()), "fft_sizes is empty"),
+        (lambda x: cl.multiscale_spectral_loss(x, x, (6,)), "multiple of 4"),
+        (lambda x: cl.multiscale_spectral_loss(x, x, (0,)), "at least 4"),
+        (lambda x: cl.spectral_l1(x, x, fft_size=2), "at least 10"),
+    ],
+)
+def test_bad_sizes(call, message):
+    with pytest.raises(ValueError, match=message):
+        call(torch.ones(10))

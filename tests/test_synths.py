@@ -1,0 +1,285 @@
+"""Instruments against closed forms in NumPy float64, their gradients, their contracts, and bad input."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import course_lib as cl
+
+SR = 16_000
+D = torch.float64
+
+
+def numpy_phase(f, rate=SR):
+    return 2 * np.pi / rate * np.concatenate([[0.0], np.cumsum(f)[:-1]])
+
+
+def numpy_upsample(frames, n):
+    return np.interp(np.arange(n), np.arange(len(frames)) * n / len(frames), frames)
+
+
+# --- gain -----------------------------------------------------------------------------------------------------
+
+
+def test_gain_multiplies_and_learns():
+    gain = cl.LinearGain(0.5)
+    x = torch.rand(2, 3, 8)
+    torch.testing.assert_close(gain(x), 0.5 * x)
+    gain(x).sum().backward()
+    assert float(gain.gain.grad) == pytest.approx(float(x.sum()), rel=1e-5)
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_gain_must_be_finite(bad):
+    with pytest.raises(ValueError, match="gain must be a finite number"):
+        cl.LinearGain(bad)
+
+
+@pytest.mark.parametrize("bad", [torch.ones(0), torch.tensor(1.0), torch.tensor([float("nan")])])
+def test_gain_refuses_what_is_no_sound(bad):
+    with pytest.raises(ValueError, match="audio"):
+        cl.LinearGain()(bad)
+
+
+# --- oscillator -----------------------------------------------------------------------------------------------
+
+
+@given(st.integers(1, 12), st.integers(1, 12), st.integers(0, 1000), st.floats(-4, 4))
+@settings(max_examples=40)
+def test_sinusoid_matches_the_closed_form(f_frames, a_frames, seed, start):
+    rng = np.random.default_rng(seed)
+    f, a, n = rng.uniform(20, 7900, f_frames), rng.uniform(0, 1, a_frames), 257
+    expected = numpy_upsample(a, n) * np.sin(numpy_phase(numpy_upsample(f, n)) + start)
+    ours = cl.sinusoid(torch.from_numpy(f), torch.from_numpy(a), n, SR, start)
+    np.testing.assert_allclose(ours.numpy(), expected, atol=1e-9)
+
+
+def test_sinusoid_takes_plain_numbers_and_batches():
+    assert cl.sinusoid(440.0, 0.5, 100, SR).shape == (100,)
+    batch = cl.sinusoid(torch.full((3, 2, 4), 440.0), torch.rand(3, 2, 5), 100, SR, initial_phase=torch.zeros(3, 2))
+    assert batch.shape == (3, 2, 100)
+    one = cl.sinusoid(torch.full((2, 1), 440.0), 1.0, 50, SR, initial_phase=torch.tensor([0.0, 1.0]))
+    torch.testing.assert_close(one[1], cl.sinusoid(440.0, 1.0, 50, SR, 1.0))
+
+
+def test_a_rest_is_silent_and_holds_the_phase():
+    f = torch.tensor([440.0] * 4 + [0.0] * 4 + [440.0] * 4, dtype=D)
+    sound = cl.sinusoid(f, torch.ones(12, dtype=D), 1200, SR, initial_phase=0.7)
+    assert (sound[400:700] == 0).all() and sound[:300].abs().max() > 0.9 and sound[900:].abs().max() > 0.9
+    held = cl.instantaneous_phase(cl.upsample(f, 1200), SR)
+    assert (held[401:700] == held[401]).all()
+
+
+def test_sinusoid_gradients():
+    f = torch.tensor([440.0, 500.0], dtype=D, requires_grad=True)
+    a = torch.tensor([0.5, 0.2, 0.7], dtype=D, requires_grad=True)
+    p = torch.tensor(0.3, dtype=D, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda *x: cl.sinusoid(x[0], x[1], 12, SR, x[2]), (f, a, p))
+
+
+@pytest.mark.parametrize(
+    ("f", "a", "n", "rate", "message"),
+    [
+        (-1.0, 1.0, 10, SR, "must not be negative"),
+        (float("nan"), 1.0, 10, SR, "frequency_hz must be finite"),
+        (8000.0, 1.0, 10, SR, "below Nyquist"),
+        (9000.0, 1.0, 10, SR, "got 9000 Hz"),
+        (440.0, float("nan"), 10, SR, "amplitude must be finite"),
+        (440.0, 1.0, 0, SR, "n_samples must be at least 1"),
+        (440.0, 1.0, 10, 0, "sample_rate must be positive"),
+        (torch.ones(11), 1.0, 10, SR, "more frames"),
+        (torch.ones(0), 1.0, 10, SR, "empty"),
+    ],
+)
+def test_sinusoid_bad_input(f, a, n, rate, message):
+    with pytest.raises(ValueError, match=message):
+        cl.sinusoid(f, a, n, rate)
+
+
+def test_oscillator_learns_only_what_it_is_told():
+    osc = cl.Oscillator(440.0, 0.5, 100, SR, learn=("amplitude", "phase"))
+    assert [n for n, p in osc.named_parameters() if p.requires_grad] == ["amplitude", "initial_phase"]
+    torch.testing.assert_close(osc(), cl.sinusoid(440.0, 0.5, 100, SR))
+    with pytest.raises(ValueError, match="learn takes"):
+        cl.Oscillator(440.0, 0.5, 100, SR, learn=("pitch",))
+    with pytest.raises(ValueError, match="below Nyquist"):
+        cl.Oscillator(8000.0, 0.5, 100, SR)
+
+
+# --- additive -------------------------------------------------------------------------------------------------
+
+
+@given(st.integers(1, 5), st.integers(1, 6), st.integers(0, 1000))
+@settings(max_examples=30)
+def test_additive_matches_a_sum_of_closed_forms(n_frames, k, seed):
+    rng = np.random.default_rng(seed)
+    f, a, n = rng.uniform(0.1, 10_000, (n_frames, k)), rng.uniform(-1, 1, (n_frames, k)), 211
+    masked = np.where(f < SR / 2, a, 0)
+    expected = sum(numpy_upsample(masked[:, i], n) * np.sin(numpy_phase(numpy_upsample(f[:, i], n))) for i in range(k))
+    ours = cl.additive_synth(torch.from_numpy(f), torch.from_numpy(a), n, SR)
+    np.testing.assert_allclose(ours.numpy(), expected, atol=1e-9)
+
+
+def test_additive_is_silent_at_nyquist_above_and_in_rests():
+    f = torch.tensor([[8000.0, 12_000.0, 0.0]])
+    assert (cl.additive_synth(f, torch.ones(1, 3), 64, SR) == 0).all()
+
+
+def test_additive_leading_axes_and_gradient():
+    f = (torch.rand(2, 3, 4, dtype=D) * 900 + 100).requires_grad_()
+    a = torch.rand(2, 3, 4, dtype=D, requires_grad=True)
+    assert cl.additive_synth(f, a, 20, SR).shape == (2, 20)
+    assert torch.autograd.gradcheck(lambda x, y: cl.additive_synth(x, y, 9, SR), (f, a))
+
+
+@pytest.mark.parametrize(
+    ("f", "a", "message"),
+    [
+        (torch.ones(3), torch.ones(3), "must share"),
+        (torch.ones(2, 3), torch.ones(3, 2), r"got \(2, 3\) and \(3, 2\)"),
+        (-torch.ones(2, 3), torch.ones(2, 3), "must not be negative"),
+        (torch.ones(2, 3), torch.full((2, 3), float("inf")), "amplitudes must be finite"),
+        (torch.ones(99, 3), torch.ones(99, 3), "more frames"),
+    ],
+)
+def test_additive_bad_input(f, a, message):
+    with pytest.raises(ValueError, match=message):
+        cl.additive_synth(f, a, 50, SR)
+
+
+# --- harmonic -------------------------------------------------------------------------------------------------
+
+
+def random_controls(n_frames=5, k=7, lead=(), seed=0, top=2500.0):
+    g = torch.Generator().manual_seed(seed)
+    f0 = torch.rand(*lead, n_frames, generator=g, dtype=D) * (top - 50) + 50
+    raw_a = torch.rand(*lead, n_frames, generator=g, dtype=D) * 8 - 4
+    raw_d = torch.rand(*lead, n_frames, k, generator=g, dtype=D) * 8 - 4
+    return f0, raw_a, raw_d
+
+
+@given(st.integers(1, 6), st.integers(1, 12), st.integers(0, 500))
+@settings(max_examples=40)
+def test_controls_sum_to_one_and_stay_below_nyquist(n_frames, k, seed):
+    f0, raw_a, raw_d = random_controls(n_frames, k, seed=seed, top=7900)
+    c = cl.harmonic_controls(raw_a, raw_d, f0, SR)
+    torch.testing.assert_close(c.distribution.sum(-1), torch.ones(n_frames, dtype=D))
+    partials = f0[:, None] * torch.arange(1, k + 1)
+    assert (c.distribution[partials >= SR / 2] == 0).all() and (c.distribution[partials < SR / 2] > 0).all()
+    torch.testing.assert_close(c.amplitude, cl.exp_sigmoid(raw_a))
+
+
+def test_all_masked_frames_and_rests_are_all_zeros_and_silent():
+    f0 = torch.tensor([8000.0, 9000.0, 0.0])
+    c = cl.harmonic_controls(torch.zeros(3), torch.zeros(3, 4), f0, SR)
+    assert (c.distribution == 0).all()
+    sound = cl.harmonic_synth(*c, 300, SR)
+    assert (sound == 0).all() and torch.isfinite(sound).all()
+
+
+def test_each_constraint_can_be_switched_off():
+    f0, raw_a, raw_d = torch.tensor([3000.0]), torch.tensor([0.5]), torch.tensor([[1.0, 2.0, 3.0]])
+    off = cl.harmonic_controls(raw_a, raw_d, f0, SR, scale=False, mask=False, normalise=False)
+    assert off.amplitude.tolist() == [0.5] and off.distribution.tolist() == [[1.0, 2.0, 3.0]]
+    masked = cl.harmonic_controls(raw_a, raw_d, f0, SR, scale=False, normalise=False)
+    assert masked.distribution.tolist() == [[1.0, 2.0, 0.0]]
+    shared = cl.harmonic_controls(raw_a, raw_d, f0, SR, scale=False, mask=False)
+    torch.testing.assert_close(shared.distribution, torch.tensor([[1 / 6, 2 / 6, 3 / 6]]))
+
+
+@given(st.integers(1, 6), st.integers(1, 8), st.integers(0, 500))
+@settings(max_examples=30)
+def test_harmonic_synth_matches_the_closed_form(n_frames, k, seed):
+    f0, raw_a, raw_d = random_controls(n_frames, k, seed=seed)
+    c, n = cl.harmonic_controls(raw_a, raw_d, f0, SR), 199
+    phase = numpy_phase(numpy_upsample(f0.numpy(), n))
+    product = (c.amplitude[:, None] * c.distribution).numpy()
+    expected = sum(numpy_upsample(product[:, i], n) * np.sin((i + 1) * phase) for i in range(k))
+    np.testing.assert_allclose(cl.harmonic_synth(*c, n, SR).numpy(), expected, atol=1e-9)
+
+
+def test_harmonic_equals_additive_with_locked_frequencies():
+    f0, raw_a, raw_d = random_controls(top=900)
+    c = cl.harmonic_controls(raw_a, raw_d, f0, SR)
+    additive = cl.additive_synth(cl.harmonic_frequencies(f0, 7), c.amplitude[..., None] * c.distribution, 400, SR)
+    torch.testing.assert_close(cl.harmonic_synth(*c, 400, SR), additive, atol=1e-9, rtol=0)
+
+
+def test_nothing_aliases_unless_it_is_asked_to():
+    f0, d = torch.tensor([3000.0], dtype=D), torch.full((1, 4), 0.25, dtype=D)
+    freqs = np.fft.rfftfreq(1600, 1 / SR)
+
+    def level(sound, hz):
+        return np.abs(np.fft.rfft(sound.numpy() * np.hanning(1600)))[np.argmin(abs(freqs - hz))]
+
+    clean = cl.harmonic_synth(f0, torch.ones(1, dtype=D), d, 1600, SR)
+    dirty = cl.harmonic_synth(f0, torch.ones(1, dtype=D), d, 1600, SR, mask=False)
+    assert level(clean, 7000) < 1e-3 * level(clean, 3000)  # 9 kHz would fold to 7 kHz
+    assert level(dirty, 7000) > 0.5 * level(dirty, 3000)
+
+
+@pytest.mark.parametrize("lead", [(), (2,), (2, 3)])
+def test_harmonic_leading_axes(lead):
+    f0, raw_a, raw_d = random_controls(lead=lead)
+    c = cl.harmonic_controls(raw_a, raw_d, f0, SR)
+    sound = cl.harmonic_synth(*c, 333, SR)
+    assert sound.shape == (*lead, 333) and sound.dtype == D
+    if lead:
+        first = (0,) * len(lead)
+        torch.testing.assert_close(sound[first], cl.harmonic_synth(*(x[first] for x in c), 333, SR))
+
+
+def test_harmonic_gradients_to_every_control():
+    f0, raw_a, raw_d = (x.requires_grad_() for x in random_controls(3, 4, seed=3))
+    assert torch.autograd.gradcheck(
+        lambda f, a, d: cl.harmonic_synth(*cl.harmonic_controls(a, d, f, SR), 11, SR), (f0, raw_a, raw_d)
+    )
+
+
+def test_a_frame_with_no_harmonic_left_has_no_nan_gradient():
+    raw_d = torch.zeros(1, 3, requires_grad=True)
+    cl.harmonic_controls(torch.zeros(1), raw_d, torch.tensor([8000.0]), SR).distribution.sum().backward()
+    assert (raw_d.grad == 0).all()
+
+
+@pytest.mark.parametrize(
+    ("f0", "a", "d", "message"),
+    [
+        ([-1.0], [1.0], [[1.0]], "f0_hz must not be negative"),
+        ([float("nan")], [1.0], [[1.0]], "f0_hz must be finite"),
+        ([9000.0], [1.0], [[1.0]], "must not exceed Nyquist"),
+        ([440.0], [float("nan")], [[1.0]], "amplitude must be finite"),
+        ([440.0], [1.0], [[float("inf")]], "distribution must be finite"),
+        ([440.0, 440.0], [1.0], [[1.0]], "same n_frames"),
+        ([440.0], [1.0, 1.0], [[1.0]], "n_frames of f0_hz"),
+        ([440.0], [1.0], [1.0], "n_frames, n_harmonics"),
+        ([440.0] * 200, [1.0] * 200, [[1.0]] * 200, "more frames"),
+    ],
+)
+def test_harmonic_bad_input(f0, a, d, message):
+    with pytest.raises(ValueError, match=message):
+        cl.harmonic_synth(torch.tensor(f0), torch.tensor(a), torch.tensor(d), 100, SR)
+
+
+def test_negative_shares_are_refused():
+    with pytest.raises(ValueError, match="must not be negative"):
+        cl.normalise_distribution([[-1.0, 2.0]])
+
+
+def test_module_makes_the_sound_of_its_controls():
+    synth = cl.HarmonicSynth(torch.full((5,), 220.0), 6, 400, SR)
+    torch.testing.assert_close(synth(), cl.harmonic_synth(*synth.controls(), 400, SR))
+    synth().square().sum().backward()
+    assert synth.raw_amplitude.grad.abs().sum() > 0 and synth.raw_distribution.grad.abs().sum() > 0
+    assert synth.state_dict().keys() == {"f0_hz", "raw_amplitude", "raw_distribution"}
+
+
+@pytest.mark.parametrize(
+    ("f0", "k", "n", "message"),
+    [(9000.0, 3, 10, "below Nyquist"), (220.0, 0, 10, "n_harmonics"), ([220.0] * 11, 3, 10, "n_samples")],
+)
+def test_module_bad_input(f0, k, n, message):
+    with pytest.raises(ValueError, match=message):
+        cl.HarmonicSynth(f0, k, n, SR)
