@@ -1,14 +1,39 @@
-"""Lets the build import the library beside the book, installed or not."""
+"""What the book needs and Jupyter Book's settings cannot say.
 
+- The library beside the book can be imported, installed or not.
+- A docstring's "Chapter: book/…" becomes a link to that chapter.
+- Thebe is off, so its scripts (which name an outside address, twice on each page) go; and the colour mode starts
+  as the reader's system says, where the theme alone leaves it empty and complains in the console.
+"""
+
+import re
 import sys
 from pathlib import Path
+from typing import Any
 
 from sphinx.application import Sphinx
 
 ROOT = Path(__file__).resolve().parents[2]
+CHAPTER = re.compile(r"(^|(?<=\. ))Chapter: (book/[\w/]+)(?:\.ipynb|\.md)?")
+
+
+def link_chapter(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
+    lines[:] = [CHAPTER.sub(r"Taught in :doc:`/\2`.", line) for line in lines]
+
+
+def quiet_page(app: Sphinx, pagename: str, template: str, context: dict[str, Any], doctree: Any) -> None:
+    context["default_mode"] = "auto"
+    context["script_files"] = [
+        script
+        for script in context.get("script_files", [])
+        if "thebe" not in f"{script} {getattr(script, 'attributes', {}).get('body', '')}".lower()
+    ]
+    context["css_files"] = [css for css in context.get("css_files", []) if "thebe" not in str(css)]
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
     if str(ROOT) not in sys.path:
         sys.path.insert(0, str(ROOT))
+    app.connect("autodoc-process-docstring", link_chapter, priority=400)
+    app.connect("html-page-context", quiet_page, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
