@@ -11,7 +11,6 @@ import difflib
 import hashlib
 import html
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -46,16 +45,17 @@ class Number:
 
 @dataclass(frozen=True)
 class Choice:
-    """One of a few words."""
+    """One of a few words, numbers or truth values."""
 
-    default: str
-    options: tuple[str, ...]
+    default: str | int
+    options: tuple[str | int, ...]
 
-    def check(self, value: Any, name: str) -> str:
-        """Return the value or raise ValueError."""
-        if not isinstance(value, str) or value not in self.options:
-            raise ValueError(f"{name} must be one of {', '.join(map(repr, self.options))}; got {value!r}")
-        return value
+    def check(self, value: Any, name: str) -> str | int:
+        """Return the option that equals the value, or raise ValueError."""
+        for option in self.options:
+            if isinstance(value, (str, int, float)) and type(value) is type(option) and value == option:
+                return option
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, self.options))}; got {value!r}")
 
 
 @dataclass(frozen=True)
@@ -91,14 +91,74 @@ class Kind:
 KINDS: dict[str, Kind] = {
     "gain": Kind(
         "Gain against loss",
-        "A sine through a gain is compared with a target whose phase can be shifted. The curve shows the loss at every "
-        "gain, the arrow shows where gradient descent goes.",
+        "A sine through a gain is compared with a target whose phase can be shifted: the loss at every gain, and "
+        "where gradient descent goes.",
         {
             "gain": Number(0.3, -2, 2),
             "target_gain": Number(1.0, 0, 1.5),
-            "phase_deg": Number(0, 0, 180),
+            "phase_deg": Number(60, 0, 180),
             "loss": Choice("waveform_l1", ("waveform_l1", "waveform_mse", "spectral_l1")),
             "step_size": Number(0.1, 0.01, 0.5),
+        },
+    ),
+    "oscillator": Kind(
+        "Oscillator",
+        "Frequency, amplitude and starting phase of a sine: its waveform, and the phase that climbs and wraps.",
+        {
+            "frequency_hz": Number(220, 20, 2000, whole=True),
+            "amplitude": Number(0.7, 0, 1),
+            "phase_deg": Number(0, -180, 180),
+        },
+    ),
+    "landscape": Kind(
+        "The ball in the landscape",
+        "The loss of a sine over its frequency. A ball dropped at any frequency descends, and mostly gets stuck in a "
+        "local minimum; hear it beside the target.",
+        {
+            "target_hz": Number(440, 200, 900, whole=True),
+            "start_hz": Number(330, 150, 1200),
+            "loss": Choice("waveform_l1", ("waveform_l1", "waveform_mse", "spectral_l1", "multiscale")),
+        },
+    ),
+    "drawbars": Kind(
+        "Sixteen drawbars",
+        "Sixteen harmonics, each with a drawbar: their shares sum to one, one amplitude scales them all; waveform, "
+        "spectrum and sound follow.",
+        {
+            "levels": Numbers(tuple(round(1 / k, DIGITS) for k in range(1, 17)), 0, 1),
+            "f0_hz": Number(110, 40, 440, whole=True),
+            "amplitude": Number(0.8, 0, 1),
+            "harmonic": Number(3, 1, 16, whole=True),
+        },
+    ),
+    "nyquist": Kind(
+        "Nyquist: what happens to harmonics that are too high",
+        "Twenty harmonics of a fundamental that can be swept. Those at or above half the sample rate fold back, "
+        "unless they are masked.",
+        {
+            "f0_hz": Number(500, 50, 2000, whole=True),
+            "mask": Choice(False, (True, False)),
+            "sample_rate": Choice(8000, (8000, 16000)),
+        },
+    ),
+    "frame_rate": Kind(
+        "Frame rate against smoothness",
+        "An amplitude envelope known a few times a second, held, joined linearly or by Hann windows: its steps, its "
+        "spectrum and its sound.",
+        {
+            "frame_rate_hz": Number(25, 8, 250, whole=True),
+            "method": Choice("hold", ("hold", "linear", "hann")),
+            "swell_hz": Number(3, 1, 8, whole=True),
+        },
+    ),
+    "cutoff": Kind(
+        "Cutoff descent",
+        "A low-pass whose cutoff descends, through its frequency response, until it matches a target: the two "
+        "responses, the loss over the cutoff and the gradient.",
+        {
+            "cutoff_hz": Number(4000, 50, 8000),
+            "target_hz": Number(600, 100, 6000),
+            "step_size": Number(0.5, 0.05, 1),
         },
     ),
 }

@@ -1,7 +1,7 @@
 """Python twins of the live figures: the same numbers, computed with this library in float64.
 
-A figure in the page runs JavaScript. Its `compute(state)` and the function here of the same name must agree, which a test
-checks: the figure computes what the library computes.
+A figure in the page runs JavaScript. Its `compute(state)` and the function here of the same name must agree, which a
+test checks: the figure computes what the library computes.
 """
 
 from __future__ import annotations
@@ -13,8 +13,18 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from course_lib.losses import spectral_l1, waveform_l1
+from course_lib.effects.filters import lowpass_response
+from course_lib.envelopes import upsample
+from course_lib.losses import multiscale_spectral_loss, spectral_l1, waveform_l1
+from course_lib.phase import instantaneous_phase
+from course_lib.synths.harmonic import (
+    harmonic_frequencies,
+    harmonic_synth,
+    mask_above_nyquist,
+    normalise_distribution,
+)
 from course_lib.synths.oscillator import sinusoid
+from course_lib.units import amplitude_to_db, cents
 
 State = Mapping[str, Any]
 
@@ -56,4 +66,150 @@ def gain(state: State) -> dict[str, Any]:
     }
 
 
-TWINS: dict[str, Callable[[State], dict[str, Any]]] = {"gain": gain}
+def oscillator(state: State) -> dict[str, Any]:
+    """Phase, waveform, phase per sample and period of 20 ms of a sine."""
+    f, start = _f64(state["frequency_hz"]), _f64(math.radians(state["phase_deg"]))
+    phase = instantaneous_phase(f.expand(320), 16000) + start
+    return {
+        "phase": (torch.remainder(phase + math.pi, 2 * math.pi) - math.pi).tolist(),
+        "wave": sinusoid(f, _f64(state["amplitude"]), 320, 16000, start).tolist(),
+        "step": 2 * math.pi * state["frequency_hz"] / 16000,
+        "period_ms": 1000 / state["frequency_hz"],
+    }
+
+
+def landscape(state: State) -> dict[str, Any]:
+    """Loss over frequency, its local minima, and the way of normalised descent from the start."""
+    losses: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+        "waveform_l1": waveform_l1,
+        "waveform_mse": _mse,
+        "spectral_l1": spectral_l1,
+        "multiscale": lambda p, t: multiscale_spectral_loss(p, t, (256, 128, 64, 32)),
+    }
+    loss, one = losses[state["loss"]], _f64(1.0)
+    target = sinusoid(_f64(state["target_hz"]), one, 256, 8000)
+    frequencies = [150 * 8 ** (i / 384) for i in range(385)]
+    curve = _f64([loss(sinusoid(_f64(f), one, 256, 8000), target).item() for f in frequencies])
+    deep = 1e-9 * curve.max()
+    minima = (curve[1:-1] < curve[:-2] - deep) & (curve[1:-1] < curve[2:] - deep)
+
+    u, stride, before = math.log2(state["start_hz"]), 1 / 80, 0.0
+    path, heights = [state["start_hz"]], []
+    for step in range(241):
+        octaves = torch.log2(_f64(path[-1])).requires_grad_()
+        value = loss(sinusoid(2**octaves, one, 256, 8000), target)
+        way = -math.copysign(1.0, slope) if (slope := torch.autograd.grad(value, octaves)[0].item()) else 0.0
+        heights.append(value.item())
+        if way * before < 0:
+            stride /= 2
+        if step == 240 or stride < 1e-4 or way == 0:
+            break
+        before = way
+        following = min(math.log2(1200), max(math.log2(150), u + way * stride))
+        if following == u:  # at the edge of the picture
+            break
+        u = following
+        path.append(2**u)
+    return {
+        "frequencies": frequencies,
+        "curve": curve.tolist(),
+        "minima": int(minima.sum()),
+        "path": path,
+        "heights": heights,
+        "end_hz": path[-1],
+        "error_cents": cents(_f64(path[-1]), _f64(state["target_hz"])).item(),
+    }
+
+
+def drawbars(state: State) -> dict[str, Any]:
+    """Shares of sixteen drawbars, 20 ms of their sound, and each harmonic's level."""
+    shares = normalise_distribution(_f64(state["levels"]))
+    amplitude = _f64([state["amplitude"]])
+    wave = harmonic_synth(_f64([state["f0_hz"]]), amplitude, shares.unsqueeze(0), 320, 16000)
+    return {
+        "shares": shares.tolist(),
+        "wave": wave.tolist(),
+        "level_db": amplitude_to_db(amplitude * shares, floor_db=-60.0).tolist(),
+        "peak": wave.abs().max().item(),
+        "total": sum(state["levels"]),
+    }
+
+
+def nyquist(state: State) -> dict[str, Any]:
+    """Twenty harmonics at 1/k, masked or not: where they fold, and the spectrum of the sound."""
+    rate, f0 = state["sample_rate"], _f64([state["f0_hz"]])
+    partials = harmonic_frequencies(f0, 20)
+    raw = 1 / torch.arange(1, 21, dtype=torch.float64).unsqueeze(0)
+    shares = normalise_distribution(mask_above_nyquist(raw, f0, rate) if state["mask"] else raw)
+    sound = harmonic_synth(f0, _f64([1.0]), shares, 2048, rate, mask=state["mask"])
+    return {
+        "partials": partials[0].tolist(),
+        "folded": (partials - rate * torch.round(partials / rate)).abs()[0].tolist(),
+        "shares": shares[0].tolist(),
+        "above": int((partials >= rate / 2).sum()),
+        "spectrum_db": amplitude_to_db(_spectrum(sound), floor_db=-80.0).tolist(),
+    }
+
+
+def frame_rate(state: State) -> dict[str, Any]:
+    """An envelope known at frames, upsampled; its error, its worst jump, and the spectrum of the tone it shapes."""
+    n, swell = state["frame_rate_hz"], state["swell_hz"]
+    frames, truth = (0.5 - 0.5 * torch.cos(2 * math.pi * swell * _f64(range(m)) / m) for m in (n, 8192))
+    envelope = upsample(frames, 8192, method=state["method"])
+    spectrum = _spectrum(envelope * sinusoid(_f64(440.0), _f64(1.0), 8192, 8192))[:1201]
+    extra = spectrum[(torch.arange(1201) - 440).abs() > swell + 3].max()
+    return {
+        "frames": frames.tolist(),
+        "envelope": envelope.tolist(),
+        "truth": truth.tolist(),
+        "spectrum_db": amplitude_to_db(spectrum, floor_db=-120.0).tolist(),
+        "jump": envelope.diff().abs().max().item(),
+        "error": _mse(envelope, truth).sqrt().item(),
+        "zipper_db": amplitude_to_db(extra / spectrum.max(), floor_db=-240.0).item(),
+    }
+
+
+def cutoff(state: State) -> dict[str, Any]:
+    """Responses of two low-passes, the loss over the cutoff, its gradient per octave and the next step."""
+    frequencies = _f64([20 * 400 ** (i / 199) for i in range(200)])
+    goal = lowpass_response(_f64(state["target_hz"]), frequencies)
+
+    def at(cutoff_hz: float) -> tuple[float, float]:
+        octaves = _f64(math.log2(cutoff_hz)).requires_grad_()
+        value = _mse(lowpass_response(2**octaves, frequencies), goal)
+        return value.item(), torch.autograd.grad(value, octaves)[0].item()
+
+    cutoffs = [50 * 160 ** (i / 120) for i in range(121)]
+    curve, slopes = zip(*(at(c) for c in cutoffs), strict=True)
+    value, gradient = at(state["cutoff_hz"])
+    steepest = max(map(abs, slopes))
+    following = state["cutoff_hz"] * 2 ** (-state["step_size"] * gradient / steepest)
+    return {
+        "frequencies": frequencies.tolist(),
+        "response": lowpass_response(_f64(state["cutoff_hz"]), frequencies).tolist(),
+        "goal": goal.tolist(),
+        "cutoffs": cutoffs,
+        "curve": list(curve),
+        "loss": value,
+        "gradient": gradient,
+        "steepest": steepest,
+        "next_hz": min(8000.0, max(50.0, following)),
+        "off_octaves": math.log2(state["cutoff_hz"] / state["target_hz"]),
+    }
+
+
+def _spectrum(sound: Tensor) -> Tensor:
+    """Magnitudes under a Hann window, scaled so that a sine of amplitude 1 peaks at 1."""
+    window = torch.hann_window(sound.shape[-1], dtype=sound.dtype)
+    return torch.fft.rfft(sound * window * (2 / window.sum())).abs()
+
+
+TWINS: dict[str, Callable[[State], dict[str, Any]]] = {
+    "gain": gain,
+    "oscillator": oscillator,
+    "landscape": landscape,
+    "drawbars": drawbars,
+    "nyquist": nyquist,
+    "frame_rate": frame_rate,
+    "cutoff": cutoff,
+}

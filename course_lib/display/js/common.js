@@ -45,8 +45,7 @@ const logspace = (low, high, n) => range(n, (i) => low * (high / low) ** (i / (n
 // In-place radix-2 FFT of re + i·im; the length is a power of two.
 const twiddles = {};
 function fft(re, im) {
-  const n = re.length;
-  const table = (twiddles[n] ??= [
+  const n = re.length, [cos, sin] = (twiddles[n] ??= [
     Float64Array.from({ length: n / 2 }, (_, i) => Math.cos((TAU * i) / n)),
     Float64Array.from({ length: n / 2 }, (_, i) => -Math.sin((TAU * i) / n)),
   ]);
@@ -55,14 +54,14 @@ function fft(re, im) {
     for (; j & bit; bit >>= 1) j ^= bit;
     j ^= bit;
     if (i < j) {
-      [re[i], re[j]] = [re[j], re[i]];
-      [im[i], im[j]] = [im[j], im[i]];
+      const x = re[i], y = im[i];
+      re[i] = re[j]; im[i] = im[j]; re[j] = x; im[j] = y;
     }
   }
   for (let half = 1, stride = n / 2; half < n; half *= 2, stride /= 2)
     for (let start = 0; start < n; start += 2 * half)
       for (let k = 0; k < half; k++) {
-        const a = start + k, b = a + half, c = table[0][k * stride], s = table[1][k * stride];
+        const a = start + k, b = a + half, c = cos[k * stride], s = sin[k * stride];
         const x = re[b] * c - im[b] * s, y = re[b] * s + im[b] * c;
         re[b] = re[a] - x; im[b] = im[a] - y; re[a] += x; im[a] += y;
       }
@@ -303,15 +302,17 @@ function mount({ model, el }, figure) {
   }
 
   for (const c of figure.controls) {
-    const touch = (v) => { api.halt(); api.set({ [c.key]: v }); c.then?.(api); };
+    // A control of one element of a list says how to read and write it: get, put.
+    const read = () => (c.get ? c.get(state) : state[c.key]);
+    const touch = (v) => { api.halt(); api.set(c.put ? c.put(v, state) : { [c.key]: v }); };
     if (c.max !== undefined) {
       const to = c.log ? Math.log2 : (v) => v, from = (v) => (c.whole ? Math.round(c.log ? 2 ** v : v) : c.log ? 2 ** v : v);
       const input = h("input", { type: "range", min: to(c.min), max: to(c.max), step: c.log ? 1 / 48 : c.step ?? 0.01, oninput: () => touch(from(+input.value)) });
       const shown = h("b", { "aria-hidden": "true" });
       controls.append(h("div", { class: "ddsp-slider" }, h("label", {}, h("span", {}, c.label), input), shown));
       syncs.push(() => {
-        if (from(+input.value) !== state[c.key]) input.value = to(state[c.key]);
-        shown.textContent = c.show ? c.show(state[c.key], state) : fixed(state[c.key], 2);
+        if (from(+input.value) !== read()) input.value = to(read());
+        shown.textContent = c.show ? c.show(read(), state) : fixed(read(), 2);
         input.setAttribute("aria-valuetext", shown.textContent);
       });
     } else {
@@ -337,9 +338,11 @@ function mount({ model, el }, figure) {
 
   if (figure.pointer) {
     let down = false;
-    canvas.style.touchAction = figure.touch ?? "pan-y";
+    canvas.style.touchAction = "pan-y";
     canvas.style.cursor = "pointer";
     const at = (e) => { const r = canvas.getBoundingClientRect(); return [e.clientX - r.left, e.clientY - r.top]; };
+    // Where a figure is dragged up and down, the page must not scroll under the finger.
+    canvas.addEventListener("touchstart", (e) => { if (figure.grabs?.(...at(e.touches[0]), view)) e.preventDefault(); }, { passive: false });
     canvas.addEventListener("pointerdown", (e) => { down = true; canvas.setPointerCapture(e.pointerId); api.halt(); figure.pointer(...at(e), "down", api); });
     canvas.addEventListener("pointermove", (e) => { if (down) figure.pointer(...at(e), "move", api); });
     for (const end of ["pointerup", "pointercancel"])
