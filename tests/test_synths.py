@@ -200,6 +200,17 @@ def test_harmonic_synth_matches_the_closed_form(n_frames, k, seed):
     np.testing.assert_allclose(cl.harmonic_synth(*c, n, SR).numpy(), expected, atol=1e-9)
 
 
+@pytest.mark.parametrize("hop", [1, 2, 64])
+def test_whole_hops_sound_like_any_hop(hop):
+    f0, raw_a, raw_d = random_controls(6, 9, lead=(2,), seed=4)
+    c = cl.harmonic_controls(raw_a, raw_d, f0, SR)
+    shares = (c.amplitude[..., None] * c.distribution).transpose(-1, -2)
+    k = torch.arange(1, 10)
+    phase = cl.instantaneous_phase(cl.upsample(f0, 6 * hop), SR)
+    expected = (cl.upsample(shares, 6 * hop) * torch.sin(phase[:, None, :] * k[:, None])).sum(-2)
+    torch.testing.assert_close(cl.harmonic_synth(*c, 6 * hop, SR), expected, atol=1e-12, rtol=0)
+
+
 def test_harmonic_equals_additive_with_locked_frequencies():
     f0, raw_a, raw_d = random_controls(top=900)
     c = cl.harmonic_controls(raw_a, raw_d, f0, SR)
@@ -274,6 +285,9 @@ def test_module_makes_the_sound_of_its_controls():
     synth().square().sum().backward()
     assert synth.raw_amplitude.grad.abs().sum() > 0 and synth.raw_distribution.grad.abs().sum() > 0
     assert synth.state_dict().keys() == {"f0_hz", "raw_amplitude", "raw_distribution"}
+    other = cl.HarmonicSynth(torch.full((5,), 330.0), 6, 400, SR, initial=1.0)
+    synth.load_state_dict(other.state_dict())
+    torch.testing.assert_close(synth(), other())
 
 
 @pytest.mark.parametrize(

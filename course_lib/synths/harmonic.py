@@ -183,10 +183,28 @@ def harmonic_synth(
             f"got {f0.detach().max().item():g} Hz. Lower it or raise the sample rate"
         )
     shares = mask_above_nyquist(shares, f0, rate) if mask else shares * (f0 > 0).unsqueeze(-1)
-    phase = instantaneous_phase(upsample(f0, n_samples), rate)
-    k = torch.arange(1, d.shape[-1] + 1, device=phase.device, dtype=phase.dtype)
-    sines = torch.sin(phase.unsqueeze(-1) * k)  # (…, n_samples, n_harmonics)
-    return (upsample(shares, n_samples, dim=-2) * sines).sum(-1)
+    return _mix(_harmonic_sines(f0, d.shape[-1], n_samples, rate), shares)
+
+
+def _harmonic_sines(f0: Tensor, n_harmonics: int, n_samples: int, sample_rate: float) -> Tensor:
+    """sin(k·φ[n]) of one accumulated phase, (…, n_samples, n_harmonics)."""
+    phase = instantaneous_phase(upsample(f0, n_samples), sample_rate)
+    k = torch.arange(1, n_harmonics + 1, device=phase.device, dtype=phase.dtype)
+    return torch.sin(phase.unsqueeze(-1) * k)
+
+
+def _mix(sines: Tensor, shares: Tensor) -> Tensor:
+    """Σ_k of sines (…, n_samples, K) under shares (…, n_frames, K) interpolated linearly: (…, n_samples)."""
+    n_samples, n_frames = sines.shape[-2], shares.shape[-2]
+    if n_samples % n_frames:
+        return (upsample(shares, n_samples, dim=-2) * sines).sum(-1)
+    # Whole hops: sum over k first, once with this frame's shares and once with the next frame's, then cross-fade.
+    # The same sound, without the K envelopes at sample rate.
+    after = torch.cat([shares[..., 1:, :], shares[..., -1:, :]], dim=-2)
+    both = sines.unflatten(-2, (n_frames, -1)) @ torch.stack([shares, after], dim=-1)  # (…, n_frames, hop, 2)
+    hop = both.shape[-2]
+    way = torch.arange(hop, device=both.device, dtype=both.dtype) / hop
+    return torch.lerp(both[..., 0], both[..., 1], way).flatten(-2)
 
 
 class HarmonicSynth(nn.Module):
@@ -220,6 +238,9 @@ class HarmonicSynth(nn.Module):
         self.raw_distribution = nn.Parameter(torch.full((*f0.shape, k), float(initial)).to(f0))
         self.n_samples = check_count(n_samples, "n_samples", minimum=f0.shape[-1])
         self.sample_rate = sample_rate
+        # f0 is not learned, so its sines are computed once: a third of a step's work.
+        self.register_buffer("_sines", _harmonic_sines(f0, k, self.n_samples, rate), persistent=False)
+        self.register_load_state_dict_post_hook(lambda module, _: module._renew())
 
     def controls(self) -> HarmonicControls:
         """Return the controls that the raw parameters stand for now."""
@@ -227,7 +248,11 @@ class HarmonicSynth(nn.Module):
 
     def forward(self) -> Tensor:
         """Return the sound, (…, n_samples)."""
-        return harmonic_synth(*self.controls(), self.n_samples, self.sample_rate)
+        controls = self.controls()
+        return _mix(self._sines, controls.amplitude.unsqueeze(-1) * controls.distribution)
+
+    def _renew(self) -> None:
+        self._sines = _harmonic_sines(self.f0_hz, self._sines.shape[-1], self.n_samples, self.sample_rate)
 
 
 def _check_pair(f0_hz: Any, distribution: Any, sample_rate: float, name: str = "distribution") -> tuple[Tensor, Tensor]:
