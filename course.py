@@ -128,7 +128,10 @@ def watched(label, command, log):
 def pip_install(env, label, *arguments):
     command = [python_of(env), "-m", "pip", "install", "--no-input", "--retries", "2"]
     command += ["--disable-pip-version-check", *arguments]
+    unfinished = env / "course-unfinished"
+    unfinished.touch()  # stays only where pip was cut off, which may leave half a package
     status, output = watched(label, command, env / "course-install.log")
+    unfinished.unlink()
     if status:
         raise Problem(install_problem(output))
 
@@ -181,13 +184,14 @@ def ensure(env, requirements, gigabytes, torch=None):
     say(f"Installing into {env.name} (once; a few minutes, most of it downloading)")
     if not sound:
         if env.exists():
-            say("  An earlier installation was not finished: starting it again.")
+            say(f"  {env.name} is not whole (an installation was cut off?): making it again.")
             shutil.rmtree(str(env))
         env.mkdir()
         unfinished.touch()
         status, output = watched("virtual environment", [sys.executable, "-m", "venv", str(env)], unfinished)
         if status:
             raise Problem(venv_problem() or install_problem(output))
+        unfinished.unlink()
     rest = settle_torch(env, torch) + [line for line in pins if not line.startswith("torch==")]
     chosen = env / "course-requirements.txt"
     chosen.write_text("\n".join(rest) + "\n", encoding="utf-8")
@@ -201,8 +205,6 @@ def ensure(env, requirements, gigabytes, torch=None):
             '"""Stands in for Colab\'s own module, which marks that a page runs there."""\n'
         )
     stamp.write_text(wanted)
-    if unfinished.exists():
-        unfinished.unlink()
 
 
 def install():
