@@ -53,7 +53,8 @@ class Choice:
     def check(self, value: Any, name: str) -> str | int:
         """Return the option that equals the value, or raise ValueError."""
         for option in self.options:
-            if isinstance(value, (str, int, float)) and type(value) is type(option) and value == option:
+            plain = isinstance(value, (str, int, float)) and isinstance(value, bool) == isinstance(option, bool)
+            if plain and value == option:
                 return option
         raise ValueError(f"{name} must be one of {', '.join(map(repr, self.options))}; got {value!r}")
 
@@ -136,7 +137,7 @@ KINDS: dict[str, Kind] = {
         "Twenty harmonics of a fundamental that can be swept. Those at or above half the sample rate fold back, "
         "unless they are masked.",
         {
-            "f0_hz": Number(500, 50, 2000, whole=True),
+            "f0_hz": Number(523, 50, 2000, whole=True),
             "mask": Choice(False, (True, False)),
             "sample_rate": Choice(8000, (8000, 16000)),
         },
@@ -172,7 +173,7 @@ class LiveFigure:
     state: dict[str, Any]
 
     def _repr_html_(self) -> str:
-        return _html(self.kind, self.state)
+        return _html(self.kind, _full_state(self.kind, self.state))
 
     def __repr__(self) -> str:
         return f"LiveFigure({self.kind!r})"

@@ -122,15 +122,16 @@ function plot(g, box, o, p) {
     g.strokeStyle = p.grid;
     g.beginPath(); g.moveTo(x0, Math.round(Y(t)) + 0.5); g.lineTo(x0 + w, Math.round(Y(t)) + 0.5); g.stroke();
     g.fillStyle = p.soft;
-    g.fillText(tickText(t), x0 - 6, Y(t));
+    g.fillText(o.yText?.(t) ?? tickText(t), x0 - 6, Y(t));
   }
   g.textAlign = "center";
   let free = -1e9;
   for (const t of o.xTicks ?? ticksFor(o.x, w / 70)) {
     g.strokeStyle = p.edge;
     g.beginPath(); g.moveTo(X(t), y0 + hgt); g.lineTo(X(t), y0 + hgt + 4); g.stroke();
-    if (X(t) - free < 30) continue;
-    free = X(t);
+    const half = g.measureText(tickText(t)).width / 2;
+    if (X(t) - half < free || X(t) + half > box[0] + box[2]) continue;
+    free = X(t) + half + 8;
     g.fillStyle = p.soft;
     g.fillText(tickText(t), X(t), y0 + hgt + 13);
   }
@@ -271,8 +272,9 @@ function mount({ model, el }, figure) {
   function update() {
     numbers = figure.compute(state);
     paint();
-    own = JSON.stringify(state);
-    model.set("state", { ...state });
+    // Rounded as Python rounds, so that it has nothing to correct and to send back.
+    own = JSON.stringify(state, (_, v) => (typeof v === "number" ? +v.toFixed(6) : v));
+    model.set("state", JSON.parse(own));
     model.save_changes();
   }
   function paint() {

@@ -59,7 +59,7 @@ const figure = {
     c.dot(s.cutoff_hz, n.loss, p.mine);
     c.stem(n.next_hz, 0, p.goal, true);
   },
-  describe: (s, n) => `Low-pass responses: the target’s cutoff is ${hertz(s.target_hz)}, the present one ${hertz(s.cutoff_hz)}, ${fixed(Math.abs(n.off_octaves), 2)} octaves too ${n.off_octaves > 0 ? "high" : "low"}. Beside it, the loss over the cutoff with the dot at ${fixed(n.loss, 4)}; descent moves the cutoff ${n.gradient > 0 ? "down" : "up"}.`,
+  describe: (s, n) => `Low-pass responses: the target’s cutoff is ${hertz(s.target_hz)}, the present one ${hertz(s.cutoff_hz)}, ${fixed(Math.abs(n.off_octaves), 2)} octaves ${n.off_octaves > 0 ? "above" : "below"} it. Beside it, the loss over the cutoff with the dot at ${fixed(n.loss, 4)}; ${Math.abs(n.gradient) < 1e-5 ? "the gradient is zero: it rests" : `descent moves the cutoff ${n.gradient > 0 ? "down" : "up"}`}.`,
   readout: (s, n) => [["cutoff", hertz(s.cutoff_hz)], ["loss", fixed(n.loss, 5)], ["gradient per octave", fixed(n.gradient, 4)], ["next", hertz(n.next_hz)], ["off by", `${fixed(n.off_octaves, 2)} oct`]],
   sounds: [
     { label: "Play target", loop: true, make: (s) => saw(s.target_hz) },

@@ -47,7 +47,7 @@ const figure = {
     n.level_db.forEach((v, i) => { if (v > -60) c.stem((i + 1) * s.f0_hz, v, i + 1 === s.harmonic ? p.goal : p.mine); });
   },
   describe: (s, n) => `Sixteen drawbars over ${s.f0_hz} hertz, levels ${s.levels.map((v) => fixed(v, 2)).join(", ")}. ${n.total ? `Harmonic ${s.harmonic} has ${fixed(100 * n.shares[s.harmonic - 1], 1)} percent of the amplitude` : "All are pushed in: silence"}; below, the waveform with peak ${fixed(n.peak, 2)} and the spectrum.`,
-  readout: (s, n) => [["harmonic", String(s.harmonic)], ["level", fixed(s.levels[s.harmonic - 1], 2)], ["share α̂", fixed(n.shares[s.harmonic - 1])], ["sum of shares", fixed(n.shares.reduce((a, b) => a + b, 0), 2)], ["peak", fixed(n.peak)]],
+  readout: (s, n) => [["f₀", `${s.f0_hz} Hz`], ["harmonic", String(s.harmonic)], ["level", fixed(s.levels[s.harmonic - 1], 2)], ["share α̂", fixed(n.shares[s.harmonic - 1])], ["sum of shares", fixed(n.shares.reduce((a, b) => a + b, 0), 2)], ["peak", fixed(n.peak)]],
   sounds: [{ label: "Play", loop: true, make: (s, n) => tones(n.shares.map((a, i) => [s.f0_hz * (i + 1), s.amplitude * a]), RATE) }],
   actions: PRESETS.map(([label, levels]) => ({ label, run: (api) => api.set({ levels: [...levels] }) })),
   grabs: (x, y, view) => view.bars.has(x, y),

@@ -29,14 +29,17 @@ const figure = {
   ],
   compute,
   height: (w) => (w >= 560 ? 300 : 500),
-  draw({ g, p, plot, width, height }, s, n) {
+  draw({ g, p, plot, view, width, height }, s, n) {
     const [a, b] = split(width, height, [1, 1]), shown = N / 2, time = range(shown, (i) => i / N);
-    const e = plot(a, { title: "Envelope", legend: [["wanted", p.goal], ["got", p.mine]], x: [0, 0.5], y: [0, 1.1], yTicks: [0, 0.5, 1], xLabel: "time (s)" }, p);
+    const e = view.e = plot(a, { title: "Envelope", legend: [["wanted", p.goal], ["got", p.mine], ["● drag", p.goal]], x: [0, 0.5], y: [0, 1.1], yTicks: [0, 0.5, 1], xLabel: "time (s)" }, p);
     e.line(time, n.truth, p.goal, 2, [6, 3]);
     e.line(time, n.envelope, p.mine);
     e.inside(() => n.frames.forEach((v, i) => { g.fillStyle = p.mine; g.beginPath(); g.arc(e.X(i / s.frame_rate_hz), e.Y(v), 3, 0, TAU); g.fill(); }));
-    const c = plot(b, { title: "Spectrum (dB)", legend: [["tone 440 Hz", p.soft]], x: [0, TOP], y: [FLOOR, 0], xLabel: "frequency (Hz)" }, p);
+    // The frame after the first is a handle: where it sits is the frame rate.
+    e.dot(1 / s.frame_rate_hz, n.frames[1], p.goal, 7);
+    const c = view.c = plot(b, { title: "Spectrum (dB)", legend: [["tone 440 Hz", p.soft]], x: [0, TOP], y: [FLOOR, 0], xLabel: "frequency (Hz)" }, p);
     c.line(n.spectrum_db.map((_, f) => f), n.spectrum_db, p.mine, 1.5);
+    c.mark(TONE + s.frame_rate_hz, p.goal, "tone + frame rate");
   },
   describe: (s, n) => `An envelope of ${s.swell_hz} swells a second, known at ${s.frame_rate_hz} frames a second and joined by ${s.method}; its worst jump between two samples is ${fixed(n.jump, 4)}. In the spectrum of the 440 hertz tone the loudest trace of the frames lies ${fixed(-n.zipper_db, 0)} decibels below the tone.`,
   readout: (s, n) => [["worst jump", fixed(n.jump, 4)], ["error (rms)", fixed(n.error, 4)], ["trace of the frames", `${fixed(n.zipper_db, 1)} dB`]],
@@ -44,4 +47,11 @@ const figure = {
     { label: "Play", loop: true, rate: () => RATE, make: (s, n) => tones([[TONE, 1]], RATE).map((v, i) => v * n.envelope[i]) },
     { label: "Play wanted", loop: true, rate: () => RATE, make: (s, n) => tones([[TONE, 1]], RATE).map((v, i) => v * n.truth[i]) },
   ],
+  // In the spectrum the first trace of the frames lies one frame rate beside the tone: it can be dragged as well.
+  pointer(x, y, type, { set, view }) {
+    if (type === "down") view.held = [view.e, view.c].find((q) => q.has(x, y));
+    if (!view.held || type === "up") return;
+    const at = view.held.back(x);
+    set({ frame_rate_hz: view.held === view.e ? 1 / Math.max(0.004, at) : Math.abs(at - TONE) });
+  },
 };

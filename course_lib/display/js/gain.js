@@ -52,7 +52,7 @@ const figure = {
     c.dot(s.gain, n.loss, p.mine);
     c.stem(n.next, 0, p.goal, true, 0);
   },
-  describe: (s, n) => `Loss curve over the gain, lowest at ${fixed(n.lowest, 2)}; the target has gain ${fixed(s.target_gain, 2)} and is shifted by ${Math.round(s.phase_deg)} degrees. The dot is at gain ${fixed(s.gain, 2)}, loss ${fixed(n.loss)}; descent goes ${n.gradient > 1e-9 ? "to smaller" : n.gradient < -1e-9 ? "to larger" : "nowhere: the gradient is zero. It prefers no other"} gain.`,
+  describe: (s, n) => `Loss curve over the gain, lowest at ${fixed(n.lowest, 2)}; the target has gain ${fixed(s.target_gain, 2)} and is shifted by ${Math.round(s.phase_deg)} degrees. The dot is at gain ${fixed(s.gain, 2)}, loss ${fixed(n.loss)}; ${Math.abs(n.gradient) < 1e-9 ? "the gradient is zero: it rests" : `descent goes to ${n.gradient > 0 ? "smaller" : "larger"} gain`}.`,
   readout: (s, n) => [["gain", fixed(s.gain)], ["loss", fixed(n.loss)], ["gradient", fixed(n.gradient)], ["next g", fixed(n.next)], ["lowest at g =", fixed(n.lowest, 2)]],
   sounds: [
     { label: "Play target", loop: true, make: (s) => tones([[TONE, s.target_gain, (s.phase_deg * Math.PI) / 180]], RATE) },

@@ -12,7 +12,8 @@ function compute({ f0_hz, sample_rate, mask }) {
     spectrum_db: magnitudes(sound).map((m) => Math.max(FLOOR, decibels((4 / N) * m))),
   };
 }
-const aliases = (s, n) => n.partials.flatMap((f, i) => (f >= s.sample_rate / 2 && n.shares[i] > 0 ? [[f, n.folded[i], n.shares[i], i + 1]] : []));
+// The heard ones: what folds onto 0 Hz or onto Nyquist exactly is a sine sampled at its zeros.
+const aliases = (s, n) => n.partials.flatMap((f, i) => (f >= s.sample_rate / 2 && n.shares[i] > 0 && n.folded[i] % (s.sample_rate / 2) ? [[f, n.folded[i], n.shares[i], i + 1]] : []));
 
 const figure = {
   title: "Nyquist: what happens to harmonics that are too high",
@@ -33,19 +34,20 @@ const figure = {
     c.line(n.spectrum_db.map((_, k) => (k * s.sample_rate) / N), n.spectrum_db, p.soft, 1);
     n.partials.forEach((f, i) => { if (f < half && n.shares[i]) c.stem(f, decibels(n.shares[i]), p.mine); });
     c.inside(() => {
-      for (const [f, to, share] of aliases(s, n)) {
-        const y = decibels(share);
-        if (f < s.sample_rate) {
-          g.strokeStyle = p.goal; g.lineWidth = 1; g.setLineDash([2, 4]);
-          g.beginPath(); g.moveTo(c.X(f), c.Y(FLOOR)); g.lineTo(c.X(f), c.Y(y)); g.lineTo(c.X(to), c.Y(y)); g.stroke();
-        }
-        c.stem(to, y, p.goal, true);
-      }
+      aliases(s, n).forEach(([f, to, share], i) => {
+        const y = c.Y(decibels(share));
+        g.strokeStyle = p.goal; g.lineWidth = 1;
+        g.setLineDash([2, 4]);
+        g.beginPath(); g.moveTo(c.X(f), c.Y(FLOOR)); g.lineTo(c.X(f), y); g.stroke();
+        // The way of the loudest, over the mirror.
+        if (i === 0 && f < s.sample_rate) { g.setLineDash([]); g.beginPath(); g.moveTo(c.X(f), y); g.quadraticCurveTo(c.X(half), y - 90, c.X(to), y); g.stroke(); }
+        c.stem(to, decibels(share), p.goal, true);
+      });
     });
   },
   describe(s, n) {
     const folded = aliases(s, n);
-    return `Spectrum of ${K} harmonics of ${s.f0_hz} hertz at a sample rate of ${s.sample_rate} hertz. ${n.above} of them lie at or above Nyquist, ${s.sample_rate / 2} hertz; ${s.mask || !n.above ? "none is heard" : `they fold, harmonic ${folded[0][3]} from ${folded[0][0]} down to ${folded[0][1]} hertz`}.`;
+    return `Spectrum of ${K} harmonics of ${s.f0_hz} hertz at a sample rate of ${s.sample_rate} hertz. ${n.above} of them lie at or above Nyquist, ${s.sample_rate / 2} hertz; ${s.mask || !n.above ? "none is heard" : `they fold${folded.length ? "" : " to nothing"}${!folded.length ? "" : `, harmonic ${folded[0][3]} from ${folded[0][0]} down to ${folded[0][1]} hertz`}`}.`;
   },
   readout(s, n) {
     const folded = aliases(s, n);
