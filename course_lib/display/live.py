@@ -269,6 +269,7 @@ def _html(kind: str, state: Mapping[str, Any]) -> str:
     source, about = _source(kind), KINDS[kind]
     tag = f"ddsp-{kind.replace('_', '-')}-{hashlib.sha256(source.encode()).hexdigest()[:8]}"
     values = html.escape(json.dumps(state, sort_keys=True, separators=(",", ":"), allow_nan=False), quote=False)
+    values = values.replace("'", "&#x27;")  # the attribute stands in single quotes
     return (
         f"<{tag} data-state='{values}' style=\"display:block\">"
         f'<p class="ddsp-fallback"><strong>Live figure: {about.title}.</strong> {about.about} '
