@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from course_lib.checks import as_tensor, check_audio, check_count, check_finite, check_sample_rate
+from course_lib.landscapes import local_minima
 from course_lib.losses import stft_magnitude
 
 if TYPE_CHECKING:
@@ -266,16 +267,6 @@ def plot_loss_landscape(
     ax.set(xlabel=xlabel, ylabel="loss / maximum" if several else "loss")
     ax.legend(loc="best", frameon=False, fontsize=9)
     return ax
-
-
-def local_minima(values: Any) -> np.ndarray:
-    """Return the indices of the inner points of a curve that are lower than both neighbours.
-
-    >>> local_minima([3.0, 1.0, 2.0, 0.0, 4.0]).tolist()
-    [1, 3]
-    """
-    y = _numpy(values)
-    return np.flatnonzero((y[1:-1] < y[:-2]) & (y[1:-1] < y[2:])) + 1
 
 
 def plot_history(
