@@ -185,7 +185,11 @@ def ensure(env, requirements, gigabytes, torch=None):
     if not sound:
         if env.exists():
             say(f"  {env.name} is not whole (an installation was cut off?): making it again.")
-            shutil.rmtree(str(env))
+            try:
+                shutil.rmtree(str(env))
+            except OSError as error:
+                told = f"{env} cannot be removed ({error}). Is another course.py, or JupyterLab, still running in it?"
+                raise Problem(f"{told} End that, and run this command again.") from error
         env.mkdir()
         unfinished.touch()
         status, output = watched("virtual environment", [sys.executable, "-m", "venv", str(env)], unfinished)

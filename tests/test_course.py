@@ -168,6 +168,16 @@ def test_an_interrupted_installation_starts_again(installation: Installation) ->
     assert installation.install() == []
 
 
+def test_an_environment_in_use_is_told(installation: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
+    def busy(path: str) -> None:
+        raise OSError("Directory not empty: 'torch'")
+
+    installation.env.mkdir()
+    monkeypatch.setattr(course.shutil, "rmtree", busy)
+    with pytest.raises(course.Problem, match=r"another course\.py"):
+        installation.install()
+
+
 def test_a_broken_environment_is_made_again(installation: Installation) -> None:
     installation.env.mkdir()  # an empty folder: no Python in it
     assert "-m venv" in installation.install()[0]
