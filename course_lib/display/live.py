@@ -95,7 +95,7 @@ KINDS: dict[str, Kind] = {
         "A sine through a gain is compared with a target whose phase can be shifted: the loss at every gain, and "
         "where gradient descent goes.",
         {
-            "gain": Number(0.3, -2, 2),
+            "gain": Number(1.6, -2, 2),
             "target_gain": Number(1.0, 0, 1.5),
             "phase_deg": Number(60, 0, 180),
             "loss": Choice("waveform_l1", ("waveform_l1", "waveform_mse", "spectral_l1")),

@@ -223,7 +223,10 @@ function player() {
       const offset = loop && now ? (ctx.currentTime - now.since) % buffer.duration : 0;
       voice.since -= offset;
       source.start(0, offset);
-      source.onended = () => { if (now === voice) { now = null; ended(); } };
+      source.onended = () => {
+        if (now === voice) { now = null; ended(); }
+        if (!now) ctx?.suspend();
+      };
       if (now) fade(now);
       now = voice;
     },
