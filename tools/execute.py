@@ -83,7 +83,7 @@ def execute(path: Path, timeout: int = 600) -> float:
         timeout=timeout,
         kernel_name="python3",
         resources={"metadata": {"path": str(path.parent)}},
-        store_widget_state=False,
+        store_widget_state=True,  # nbclient needs it for what `interact` draws; stabilise() takes it out again
     )
     client.execute()
     seconds = time.perf_counter() - began
