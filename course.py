@@ -96,9 +96,9 @@ def python_of(env):
 
 
 def environment(**more):
-    """The variables of every command we start: nothing is read from, or written to, the reader's home folder."""
+    """The variables of every command we start: nothing is installed or written outside this folder."""
     inside = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME")}
-    inside.update(PYTHONNOUSERSITE="1", PIP_USER="0", PIP_REQUIRE_VIRTUALENV="0", PYTHONUTF8="1")
+    inside.update(PYTHONNOUSERSITE="1", PIP_USER="0", PIP_REQUIRE_VIRTUALENV="1", PYTHONUTF8="1")
     for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR", "MPLCONFIGDIR"):
         inside[name] = str(VENV / "var" / name.lower())
     inside["JUPYTER_PREFER_ENV_PATH"] = "1"
@@ -167,15 +167,40 @@ def settle_torch(env, pin):
     return [pin]
 
 
+def only_one(path):
+    """Hold a lock on a file for as long as the returned file stays open; two installations would ruin each other."""
+    file = path.open("w")
+    try:
+        if os.name == "nt":
+            import msvcrt
+
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.close()
+        told = "Another course.py is installing into this folder. Wait until it is done, then run this again."
+        raise Problem(told) from None
+    return file
+
+
 def ensure(env, requirements, gigabytes, torch=None):
     """Make or complete a virtual environment. A stamp makes the next call cost nothing."""
+    with only_one(ROOT / ".venv.lock"):
+        fill(env, requirements, gigabytes, torch)
+
+
+def fill(env, requirements, gigabytes, torch):
     text = requirements.read_text(encoding="utf-8")
     pins = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
     torch = torch or next(line for line in pins if line.startswith("torch=="))
     project = (ROOT / "pyproject.toml").read_text(encoding="utf-8").split("[tool.", 1)[0]
     wanted = hashlib.sha256("\n".join([text, torch, project, str(env)]).encode()).hexdigest()
     stamp, unfinished = env / "course-stamp", env / "course-unfinished"
-    sound = not unfinished.exists() and ask(env, "import pip, sys; print(sys.version_info >= (3, 11))") == "True"
+    code = "import pip, sys; print(sys.prefix != sys.base_prefix and sys.version_info >= (3, 11))"
+    sound = not unfinished.exists() and ask(env, code) == "True"
     if sound and stamp.exists() and stamp.read_text() == wanted:
         return
     problem = disk_problem(ROOT, gigabytes) or (None if sound else venv_problem())

@@ -168,6 +168,18 @@ def test_an_interrupted_installation_starts_again(installation: Installation) ->
     assert installation.install() == []
 
 
+def test_two_installations_do_not_meet(installation: Installation) -> None:
+    with course.only_one(course.ROOT / ".venv.lock"), pytest.raises(course.Problem, match=r"Another course\.py"):
+        installation.install()
+    assert installation.install()
+
+
+def test_pip_refuses_to_install_outside_an_environment() -> None:
+    command = [sys._base_executable, "-m", "pip", "install", "--no-index", "no-such-package"]
+    done = subprocess.run(command, env=course.environment(), capture_output=True, text=True)
+    assert done.returncode != 0 and "virtualenv" in done.stderr
+
+
 def test_an_environment_in_use_is_told(installation: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
     def busy(path: str) -> None:
         raise OSError("Directory not empty: 'torch'")

@@ -30,7 +30,7 @@ def ask(code: str) -> str:
     if not Path(course.python_of(course.COLAB)).exists():
         pytest.fail("there is no .venv-colab yet; this makes it: python3 course.py test")
     done = subprocess.run(
-        [course.python_of(course.COLAB), "-c", code], capture_output=True, text=True, env=course.environment()
+        [course.python_of(course.COLAB), "-I", "-c", code], capture_output=True, text=True, env=course.environment()
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
