@@ -17,6 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+HISTORY_RECORDS, HISTORY_BANDS = 12, 96  # what a recorded fit keeps: the same counts as in js/history.js
 DIGITS = 6  # decimals kept in the page: more than a slider can set, and the same text on every machine
 
 
@@ -66,6 +67,7 @@ class Numbers:
     default: tuple[float, ...]
     low: float
     high: float
+    whole: bool = False
 
     def check(self, value: Any, name: str) -> list[float]:
         """Return a list, rounded for the page, or raise ValueError."""
@@ -77,7 +79,7 @@ class Numbers:
         bad = [v for v in values if not self.low <= v <= self.high]
         if len(values) != len(self.default) or bad:
             raise ValueError(f"{rule}; got {f'{bad[0]:g} among them' if bad else f'{len(values)} numbers'}")
-        return [round(v, DIGITS) for v in values]
+        return [int(v) if self.whole else round(v, DIGITS) for v in values]
 
 
 @dataclass(frozen=True)
@@ -160,6 +162,18 @@ KINDS: dict[str, Kind] = {
             "cutoff_hz": Number(4000, 50, 8000),
             "target_hz": Number(600, 100, 6000),
             "step_size": Number(0.5, 0.05, 1),
+        },
+    ),
+    "history": Kind(
+        "A fit, step by step",
+        "The loss of a recorded fit, and at each recorded step its mean spectrum beside the target's.",
+        {
+            "record": Number(3, 0, HISTORY_RECORDS - 1, whole=True),
+            "steps": Numbers(tuple(float(100 * i) for i in range(HISTORY_RECORDS)), 0, 1e6, whole=True),
+            "losses": Numbers(tuple(2.0**-i for i in range(HISTORY_RECORDS)), 0, 1e4),
+            "spectra_db": Numbers((-60.0,) * (HISTORY_RECORDS * HISTORY_BANDS), -100, 40),
+            "target_db": Numbers((-60.0,) * HISTORY_BANDS, -100, 40),
+            "max_hz": Number(8000, 100, 96_000),
         },
     ),
 }

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from course_lib.checks import as_tensor, check_audio, check_count, check_finite, check_sample_rate
+from course_lib.checks import as_tensor, check_audio, check_finite, check_sample_rate
 from course_lib.landscapes import local_minima
 from course_lib.losses import stft_magnitude
 
@@ -314,28 +314,25 @@ def plot_history(
     return ax
 
 
-def animate_history(
-    history: History, target: Any, sample_rate: float, *, max_frames: int = 12, n_bands: int = 96
-) -> LiveFigure:
+def animate_history(history: History, target: Any, sample_rate: float) -> LiveFigure:
     """Show a fit as a live figure: drag through its steps, see the spectrum approach the target's.
 
     Args:
         history: what `fit` returned, for one sound (n_samples,).
         target: (n_samples,), what was fitted.
         sample_rate: Hz.
-        max_frames: how many of the recorded steps to keep in the page.
-        n_bands: points of each drawn spectrum.
 
     Returns:
-        A live figure of kind "history".
+        A live figure of kind "history", with twelve of the recorded steps.
 
     Raises:
         ValueError: an empty history, sounds in a batch, a target of another length.
 
     Chapter: book/sines/fitting.ipynb
     """
-    from course_lib.display.live import live_figure
+    from course_lib.display.live import HISTORY_BANDS, HISTORY_RECORDS, live_figure
 
+    rate = check_sample_rate(sample_rate)
     if not history.sounds:
         raise ValueError("the history is empty: run fit first")
     goal = check_audio(target, "target").squeeze()
@@ -344,18 +341,14 @@ def animate_history(
             "needs one sound and its target, (n_samples,) both; "
             f"got {tuple(history.sound.shape)} and {tuple(goal.shape)}"
         )
-    chosen = np.unique(
-        np.linspace(0, len(history.steps) - 1, check_count(max_frames, "max_frames", 2)).round().astype(int)
-    )
-    thinned = np.unique(np.linspace(0, len(history.losses) - 1, 200).round().astype(int))
+    chosen = np.linspace(0, len(history.steps) - 1, HISTORY_RECORDS).round().astype(int)
     return live_figure(
         "history",
         steps=[history.steps[i] for i in chosen],
-        spectra_db=[_band_levels(history.sounds[i], n_bands) for i in chosen],
-        target_db=_band_levels(goal, n_bands),
-        loss_steps=thinned.tolist(),
-        losses=[history.losses[i] for i in thinned],
-        max_hz=check_sample_rate(sample_rate) / 2,
+        losses=[history.losses[history.steps[i]] for i in chosen],
+        spectra_db=[level for i in chosen for level in _band_levels(history.sounds[i], HISTORY_BANDS)],
+        target_db=_band_levels(goal, HISTORY_BANDS),
+        max_hz=rate / 2,
     )
 
 

@@ -198,6 +198,19 @@ def cutoff(state: State) -> dict[str, Any]:
     }
 
 
+def history(state: State) -> dict[str, Any]:
+    """The chosen record of a fit and how far its spectrum is from the target's."""
+    spectra = _f64(state["spectra_db"]).reshape(len(state["steps"]), -1)
+    chosen, losses = spectra[state["record"]], state["losses"]
+    return {
+        "step": state["steps"][state["record"]],
+        "loss": losses[state["record"]],
+        "spectrum": chosen.tolist(),
+        "off_db": (chosen - _f64(state["target_db"])).abs().mean().item(),
+        "fall": losses[state["record"]] / max(losses[0], 1e-9),
+    }
+
+
 def _spectrum(sound: Tensor) -> Tensor:
     """Magnitudes under a Hann window, scaled so that a sine of amplitude 1 peaks at 1."""
     window = torch.hann_window(sound.shape[-1], dtype=sound.dtype)
@@ -212,4 +225,5 @@ TWINS: dict[str, Callable[[State], dict[str, Any]]] = {
     "nyquist": nyquist,
     "frame_rate": frame_rate,
     "cutoff": cutoff,
+    "history": history,
 }
