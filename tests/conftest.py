@@ -26,3 +26,15 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
             pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
             subprocess.run([*pip, "--wheel-dir", str(base), str(ROOT)], check=True)
     return next(base.glob("*.whl"))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """A file stays on one worker, as with --dist loadfile; only the long one of the Colab stand-in is shared out."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class Scheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return nodeid if "test_colab.py::test_chapter" in nodeid else super()._split_scope(nodeid)
+
+    return Scheduling(config, log)
