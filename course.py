@@ -286,8 +286,8 @@ def test(arguments):
     browser = ensure_browser()
     inside = environment(OMP_NUM_THREADS="1", COURSE_PROGRESS="0", COURSE_BROWSER=browser or "", PIP_NO_INDEX="1")
     # Playwright brings a Node; it stands in where the system has none.
-    node = next(VENV.glob("**/playwright/driver/node*"), None)
-    inside["PATH"] += os.pathsep + str(node.parent) if node else ""
+    package = ask(VENV, "import playwright; print(playwright.__path__[0])")
+    inside["PATH"] += os.pathsep + os.path.join(package or "", "driver")
     return subprocess.call([python_of(VENV), "-m", "pytest", "-n", "2", *arguments], cwd=str(ROOT), env=inside)
 
 

@@ -104,7 +104,7 @@ def write_setup(path: Path, url: str) -> bool:
     spots = [i for i, cell in enumerate(cells) if is_setup(cell)]
     if not spots:
         spots = [next((i for i, cell in enumerate(cells) if cell["cell_type"] == "code"), len(cells))]
-        new = {"cell_type": "code", "execution_count": None, "id": "setup", "outputs": []}
+        new: dict = {"cell_type": "code", "execution_count": None, "id": "setup", "outputs": []}
         cells.insert(spots[0], new | {"metadata": {"tags": ["setup"]}, "source": []})
     cells[spots[0]]["source"] = setup_cell(url).splitlines(keepends=True)
     for extra in reversed(spots[1:]):
@@ -124,14 +124,9 @@ def write(url: str, root: Path = ROOT) -> list[str]:
         if not path.exists():
             continue
         before = path.read_text(encoding="utf-8")
-        after = re.sub(
-            pattern,
-            lambda found, new=expected: (
-                found[0][: found.start(1) - found.start()] + new + found[0][found.end(1) - found.start() :]
-            ),
-            before,
-            flags=re.MULTILINE,
-        )
+        after = before
+        for match in reversed(list(re.finditer(pattern, before, re.MULTILINE))):
+            after = after[: match.start(1)] + expected + after[match.end(1) :]
         if after != before:
             path.write_text(after, encoding="utf-8", newline="\n")
             changed.append(name)
