@@ -221,6 +221,7 @@ def fill(env, requirements, gigabytes, torch):
         if status:
             raise Problem(venv_problem() or install_problem(output))
         unfinished.unlink()
+    (env / "var").mkdir(exist_ok=True)  # see environment()
     rest = settle_torch(env, torch) + [line for line in pins if not line.startswith("torch==")]
     chosen = env / "course-requirements.txt"
     chosen.write_text("\n".join(rest) + "\n", encoding="utf-8")
