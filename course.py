@@ -111,7 +111,7 @@ def watched(label, command, log):
     began, shown, lines, live = time.time(), 0.0, [], sys.stdout.isatty()
     piped = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "encoding": "utf-8", "errors": "replace"}
     with log.open("w", encoding="utf-8") as file:
-        process = subprocess.Popen(command, cwd=str(ROOT), env=environment(), **piped)
+        process = subprocess.Popen(command, cwd=str(ROOT), env=environment(NO_COLOR="1"), **piped)
         for line in process.stdout:
             file.write(line)
             lines.append(line)
