@@ -80,7 +80,7 @@ EXERCISES = [
         ),
         harmonic_count,
         "The highest pitch decides. Rounding down is almost right, but counts a harmonic that lies exactly on Nyquist; "
-        "rounding up and taking one away never does. (The synthesizer masks frame by frame, so a larger K is harmless.)",
+        "rounding up and taking one away never does. (The synthesizer masks frame by frame, so more do no harm.)",
     ),
     Exercise(
         "fitting-2",
