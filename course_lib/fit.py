@@ -94,7 +94,8 @@ def fit(
 
     descent = optimizer(list(parameters.values()), lr=lr)
     decay = 1.0 if lr_end is None else (lr_end / lr) ** (1.0 / steps)
-    history, kept = History(), {name: [] for name in parameters}
+    history = History()
+    kept: dict[str, list[Tensor]] = {name: [] for name in parameters}
     hidden = os.environ.get("COURSE_PROGRESS") == "0" if progress is None else not progress
     bar = tqdm(range(steps + 1), desc="fit", disable=hidden, leave=False)
     for step in bar:

@@ -1,5 +1,7 @@
 """Instruments against closed forms in NumPy float64, their gradients, their contracts, and bad input."""
 
+import pickle
+
 import numpy as np
 import pytest
 import torch
@@ -288,6 +290,7 @@ def test_module_makes_the_sound_of_its_controls():
     other = cl.HarmonicSynth(torch.full((5,), 330.0), 6, 400, SR, initial=1.0)
     synth.load_state_dict(other.state_dict())
     torch.testing.assert_close(synth(), other())
+    torch.testing.assert_close(pickle.loads(pickle.dumps(synth))(), other())
 
 
 @pytest.mark.parametrize(

@@ -92,7 +92,7 @@ def run(path: Path, steps: int = STEPS) -> None:
             f"{name}_seconds": (kept * seconds / steps).astype(np.float32),
         }
         print(f"{name}: loss {history.losses[0]:.2f} → {history.final_loss:.2f} in {seconds:.0f} s", flush=True)
-    np.savez_compressed(path, **stored)
+    np.savez_compressed(path, allow_pickle=False, **stored)
 
 
 def load_five_sounds() -> dict[str, StoredFit]:

@@ -226,6 +226,9 @@ class HarmonicSynth(nn.Module):
     Chapter: book/sines/fitting.ipynb
     """
 
+    f0_hz: Tensor
+    _sines: Tensor
+
     def __init__(self, f0_hz: Any, n_harmonics: int, n_samples: int, sample_rate: float, initial: float = 0.0) -> None:
         super().__init__()
         rate = check_sample_rate(sample_rate)
@@ -240,7 +243,7 @@ class HarmonicSynth(nn.Module):
         self.sample_rate = sample_rate
         # f0 is not learned, so its sines are computed once: a third of a step's work.
         self.register_buffer("_sines", _harmonic_sines(f0, k, self.n_samples, rate), persistent=False)
-        self.register_load_state_dict_post_hook(lambda module, _: module._renew())
+        self.register_load_state_dict_post_hook(_renew_sines)
 
     def controls(self) -> HarmonicControls:
         """Return the controls that the raw parameters stand for now."""
@@ -251,8 +254,10 @@ class HarmonicSynth(nn.Module):
         controls = self.controls()
         return _mix(self._sines, controls.amplitude.unsqueeze(-1) * controls.distribution)
 
-    def _renew(self) -> None:
-        self._sines = _harmonic_sines(self.f0_hz, self._sines.shape[-1], self.n_samples, self.sample_rate)
+
+def _renew_sines(synth: HarmonicSynth, _: Any) -> None:
+    """After loading a state: its pitch curve may be another one."""
+    synth._sines = _harmonic_sines(synth.f0_hz, synth._sines.shape[-1], synth.n_samples, synth.sample_rate)
 
 
 def _check_pair(f0_hz: Any, distribution: Any, sample_rate: float, name: str = "distribution") -> tuple[Tensor, Tensor]:
