@@ -50,8 +50,8 @@ CLIPS: dict[str, dict[str, Any]] = {
     "guitar": {
         "title": "A plucked guitar string",
         "file": "guit_harmonics.flac",
-        "from_s": 1.15,
-        "to_s": 3.15,
+        "from_s": 1.215,
+        "to_s": 3.215,
         **SONIC_PI,
     },
     "drum": {"title": "A tom", "file": "drum_tom_mid_hard.flac", "from_s": 0.0, "to_s": 1.0, **SONIC_PI},
