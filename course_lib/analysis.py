@@ -42,9 +42,9 @@ def estimate_f0(
         f_max_hz: highest pitch looked for, Hz.
 
     Returns:
-        f0_hz: (…, n_frames), Hz, n_frames = ⌈n_samples / (hop_s · sample_rate)⌉, interpolated over unvoiced gaps
-            (in log-frequency), held at the ends, 0 everywhere if no frame is voiced: never NaN.
-        voiced: (…, n_frames), boolean.
+        Two tensors (…, n_frames), n_frames = ⌈n_samples / (hop_s · sample_rate)⌉: the pitch in Hz, interpolated over
+        unvoiced gaps (in log-frequency), held at the ends, 0 everywhere if no frame is voiced, never NaN; and
+        which frames are voiced, boolean.
 
     Raises:
         ValueError: silent or empty sound, NaN, a sample rate or hop that is not positive, a pitch range that is

@@ -90,7 +90,7 @@ def stft_magnitude(audio: Any, fft_size: int) -> Tensor:
 
 
 def multiscale_spectral_loss(prediction: Any, target: Any, fft_sizes: Sequence[int] = FFT_SIZES) -> Tensor:
-    """Sum over FFT sizes of mean |S − Ŝ| + mean |log S − log Ŝ|: loud parts and quiet parts, near and far in time.
+    """Sum over FFT sizes of ``mean |S − Ŝ| + mean |log S − log Ŝ|``: loud and quiet parts, near and far in time.
 
     Args:
         prediction: (…, n_samples).
