@@ -92,9 +92,9 @@ def built_book(tmp_path_factory: pytest.TempPathFactory) -> Built:
     with FileLock(base / "book.lock"):
         if not result.exists():
             started = time.monotonic()
+            options = ["--path-output", str(out), "-W", "--keep-going", "-n"]
             done = subprocess.run(
-                [sys.executable, "-m", "jupyter_book", "build", str(ROOT)]
-                + ["--path-output", str(out), "-W", "--keep-going", "-n"],
+                [sys.executable, "-c", "from jupyter_book.cli.main import main; main()", "build", str(ROOT), *options],
                 cwd=ROOT,
                 env={**os.environ, "PYTHONUTF8": "1", "NO_COLOR": "1"},
                 stdout=subprocess.PIPE,

@@ -87,7 +87,8 @@ def test_builds_without_a_warning(built_book: Any, record_property: Any) -> None
 
 def test_holds_the_pages_of_the_table_of_contents_and_no_others(book_html: Path, toc: list[Any]) -> None:
     found = {path.relative_to(book_html).with_suffix("").as_posix() for path in book_html.rglob("*.html")}
-    assert found - GENERATED == {page.name for page in toc}
+    pages = {name for name in found - GENERATED if not name.startswith("_static/")}  # the theme leaves two there
+    assert pages == {page.name for page in toc}
 
 
 def test_no_page_loads_anything_from_elsewhere(book_html: Path) -> None:

@@ -1,0 +1,183 @@
+"""The built book in a real browser, without a network: pages load, live figures answer, sound sounds, all can read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+TEACHING_PARTS = ("First steps", "Sines")
+SERIOUS = {"serious", "critical"}
+
+READ_FIGURE = """figure => {
+  const canvas = figure.querySelector('canvas');
+  return [figure.querySelector('.ddsp-readout').textContent, canvas.toDataURL()];
+}"""
+DECODE = """async player => {
+  const data = await (await fetch(player.src)).arrayBuffer();
+  const decoded = await new OfflineAudioContext(1, 1, 16000).decodeAudioData(data);
+  const metadata = new Promise((ready, failed) => {
+    if (player.readyState) ready();
+    player.onloadedmetadata = ready;
+    player.onerror = () => failed(player.error);
+    player.load();
+  });
+  await metadata;
+  return { name: player.getAttribute('aria-label'), duration: player.duration, samples: decoded.length };
+}"""
+
+
+@pytest.fixture
+def opened(new_page: Any, book_url: str, page_entry: Any) -> Any:
+    """Opens the page under test: `opened(width=…, theme=…)` → (page, watch)."""
+
+    def open_it(**how: Any) -> tuple[Any, Any]:
+        page, watch = new_page(**how)
+        page.goto(f"{book_url}/{page_entry.name}.html", wait_until="load")
+        page.evaluate("document.fonts.ready")
+        # Equations are drawn after the page has loaded.
+        page.evaluate("window.MathJax?.startup?.promise")
+        return page, watch
+
+    return open_it
+
+
+def figures_of(page: Any) -> list[Any]:
+    return page.query_selector_all(".ddsp-live")
+
+
+def changes(page: Any, figure: Any, act: Any, what: str) -> None:
+    """Acting on a figure changes a number in its readout and the pixels of its canvas."""
+    text, pixels = figure.evaluate(READ_FIGURE)
+    act()
+    for _ in range(40):
+        new_text, new_pixels = figure.evaluate(READ_FIGURE)
+        if new_text != text and new_pixels != pixels:
+            break
+        page.wait_for_timeout(50)
+    title = figure.get_attribute("aria-label")
+    assert any(letter.isdigit() for letter in new_text), f"{title}: the readout holds no number: {new_text!r}"
+    assert new_text != text, f"{title}: {what} left the readout at {text!r}"
+    assert new_pixels != pixels, f"{title}: {what} left the picture as it was"
+
+
+# --- Pages --------------------------------------------------------------------------------------------------------
+
+
+def test_loads_without_errors_or_the_network(opened: Any) -> None:
+    page, watch = opened()
+    page.wait_for_timeout(300)  # what a script starts late may still fail
+    assert watch.errors == []
+    assert watch.outside == []
+    assert page.locator("h1").count() == 1
+    assert page.locator(".ddsp-fallback:visible").count() == 0, "a live figure did not wake up"
+
+
+def test_equations_are_drawn(opened: Any) -> None:
+    page, _ = opened()
+    formulas = page.locator(".math").count()
+    assert page.locator("mjx-container").count() >= formulas
+    assert page.locator("mjx-merror, [data-mjx-error]").all_inner_texts() == []
+
+
+@pytest.mark.parametrize("width", [390, 1400])
+def test_nothing_is_wider_than_the_page(opened: Any, width: int) -> None:
+    page, _ = opened(width=width)
+    wide = page.evaluate(
+        """() => {
+          const room = document.documentElement.clientWidth;
+          if (document.documentElement.scrollWidth <= room) return [];
+          const out = e => e.getBoundingClientRect().right > room + 1;
+          return [...document.querySelectorAll('main *')].filter(out).slice(0, 5).map(e => e.outerHTML.slice(0, 120));
+        }"""
+    )
+    assert wide == [] and page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing_serious(opened: Any, theme: str) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    page, _ = opened(theme=theme)
+    assert page.evaluate("document.documentElement.dataset.theme") == theme
+    found = Axe().run(page).response["violations"]
+    complaints = [
+        f"{v['impact']} {v['id']}: {node['target']} {node['html'][:160]} – {node['failureSummary']}"
+        for v in found
+        if v["impact"] in SERIOUS
+        for node in v["nodes"][:3]
+    ]
+    assert complaints == []
+
+
+# --- Live figures and players -------------------------------------------------------------------------------------
+
+
+def test_live_figures_answer_keyboard_and_mouse(opened: Any, page_entry: Any) -> None:
+    page, watch = opened()
+    figures = figures_of(page)
+    if page_entry.part in TEACHING_PARTS:
+        assert figures, "a chapter needs a live figure"
+    for figure in figures:
+        title = figure.get_attribute("aria-label")
+        figure.scroll_into_view_if_needed()
+        canvas, slider = figure.query_selector("canvas"), figure.query_selector("input[type=range]")
+        assert len(canvas.get_attribute("aria-label") or "") >= 20, f"{title}: the canvas needs a description"
+        assert slider, f"{title}: needs a native slider"
+        place = "e => (e.value - e.min) / (e.max - e.min)"
+        assert slider.evaluate(place) < 0.99, f"{title}: the slider starts at its end"
+
+        def press(slider: Any = slider) -> None:
+            slider.focus()
+            for _ in range(3):  # one step may be less than the readout shows
+                page.keyboard.press("ArrowRight")
+
+        changes(page, figure, press, "ArrowRight on the first slider")
+        box = slider.bounding_box()
+        share = 0.75 if slider.evaluate(place) < 0.5 else 0.25
+
+        def click(box: Any = box, share: float = share) -> None:
+            page.mouse.click(box["x"] + share * box["width"], box["y"] + box["height"] / 2)
+
+        changes(page, figure, click, "a click on the first slider")
+        if canvas.evaluate("e => e.style.cursor") == "pointer":  # the picture itself can be dragged
+            box = canvas.bounding_box()
+
+            def drag(box: Any = box) -> None:
+                page.mouse.move(box["x"] + 0.30 * box["width"], box["y"] + 0.55 * box["height"])
+                page.mouse.down()
+                for step in range(5):
+                    page.mouse.move(box["x"] + (0.3 + 0.1 * step) * box["width"], box["y"] + 0.4 * box["height"])
+                page.mouse.up()
+
+            changes(page, figure, drag, "dragging over the picture")
+    assert watch.errors == []
+
+
+def test_play_makes_sound_and_stops(opened: Any) -> None:
+    page, watch = opened()
+    for figure in figures_of(page):
+        title = figure.get_attribute("aria-label")
+        buttons = figure.query_selector_all("button.ddsp-play")
+        assert buttons, f"{title}: has no Play button"
+        made = page.evaluate("window.courseAudio.length")
+        assert made == 0 or page.evaluate("window.courseAudioPeak()") == 0, f"{title}: sounds by itself"
+        for button in buttons:
+            label = button.inner_text()
+            button.click()
+            page.wait_for_function("window.courseAudioPeak() > 0.001", timeout=5000)
+            assert page.evaluate("window.courseAudio.some(c => c.state === 'running')"), f"{title}: {label}"
+            if button.inner_text() != label:  # a short sound may be over already
+                button.click()
+            page.wait_for_function("window.courseAudioPeak() < 0.0001", timeout=5000)
+            assert button.inner_text() == label, f"{title}: {label} does not come back"
+    assert watch.errors == []
+
+
+def test_players_decode(opened: Any) -> None:
+    page, watch = opened()
+    for player in page.query_selector_all("main audio"):
+        decoded = player.evaluate(DECODE)
+        assert decoded["duration"] > 0 and decoded["samples"] > 0, decoded
+        assert decoded["name"], "a player needs a name (aria-label)"
+    assert watch.errors == []
