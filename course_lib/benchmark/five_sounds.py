@@ -19,7 +19,7 @@ from course_lib.synths.harmonic import HarmonicControls, HarmonicSynth, harmonic
 
 SOUNDS = ("saxophone", "guitar", "violin", "voice", "drum")
 STEPS = 2000
-HOP_S = 0.004
+HOP_S = 0.01
 MAX_HARMONICS = 60
 
 
