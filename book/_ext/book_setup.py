@@ -2,6 +2,7 @@
 
 - The library beside the book can be imported, installed or not.
 - A docstring's "Chapter: book/…" becomes a link to that chapter.
+- The entries of the bibliography get a role that a list may hold.
 - Thebe is off, so its scripts (which name an outside address, twice on each page) go; and the colour mode starts
   as the reader's system says, where the theme alone leaves it empty and complains in the console.
 """
@@ -21,7 +22,9 @@ def link_chapter(app: Sphinx, what: str, name: str, obj: Any, options: Any, line
     lines[:] = [CHAPTER.sub(r"Taught in :doc:`/\2`.", line) for line in lines]
 
 
-def quiet_page(app: Sphinx, pagename: str, template: str, context: dict[str, Any], doctree: Any) -> None:
+def mend_page(app: Sphinx, pagename: str, template: str, context: dict[str, Any], doctree: Any) -> None:
+    if "body" in context:
+        context["body"] = context["body"].replace('role="doc-biblioentry"', 'role="listitem"')
     context["default_mode"] = "auto"
     context["script_files"] = [
         script
@@ -35,5 +38,5 @@ def setup(app: Sphinx) -> dict[str, bool]:
     if str(ROOT) not in sys.path:
         sys.path.insert(0, str(ROOT))
     app.connect("autodoc-process-docstring", link_chapter, priority=400)
-    app.connect("html-page-context", quiet_page, priority=900)
+    app.connect("html-page-context", mend_page, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
