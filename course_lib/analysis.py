@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from course_lib.checks import check_audio, check_sample_rate
+from course_lib.checks import check_audio, check_finite, check_sample_rate
 
 # Poles of the A-weighting curve, Hz (IEC 61672-1, annex E).
 _A_POLES = (20.598997, 107.65265, 737.86223, 12194.217)
@@ -34,8 +34,11 @@ def estimate_f0(
 ) -> tuple[Tensor, Tensor]:
     """Track the pitch of a monophonic sound with librosa's pYIN.
 
+    pYIN chooses among pitches ten cents apart, so a steady tone may come out five cents off; a vibrato of ±50 cents
+    loses about six, because the window (64 ms at 16 kHz) averages over it.
+
     Args:
-        audio: (…, n_samples); pYIN costs about half a second per second of sound.
+        audio: (…, n_samples); pYIN costs half a second to a second per second of sound.
         sample_rate: Hz.
         hop_s: seconds between frames.
         f_min_hz: lowest pitch looked for, Hz; also sets the window, which holds four periods of it.
@@ -47,8 +50,8 @@ def estimate_f0(
         which frames are voiced, boolean.
 
     Raises:
-        ValueError: silent or empty sound, NaN, a sample rate or hop that is not positive, a pitch range that is
-            empty or reaches Nyquist, a sound shorter than four periods of the lowest pitch.
+        ValueError: silent or empty sound, NaN, a sample rate or hop that is not positive, a pitch range that
+            reaches Nyquist or is narrower than two semitones, a sound shorter than four periods of the lowest pitch.
 
     Source: Mauch & Dixon, pYIN, 2014. Chapter: book/sines/fitting.ipynb
     """
@@ -61,6 +64,10 @@ def estimate_f0(
         raise ValueError(
             f"needs 0 < f_min_hz < f_max_hz < sample_rate / 2 = {rate / 2:g} Hz; got {f_min_hz:g} and {f_max_hz:g} Hz"
         )
+    if f_max_hz < 1.12 * f_min_hz:
+        raise ValueError(
+            f"f_max_hz must lie at least two semitones above f_min_hz; got {f_min_hz:g} and {f_max_hz:g} Hz"
+        )
     window = 1 << math.ceil(math.log2(3.5 * rate / f_min_hz))
     if sound.shape[-1] < window // 2:
         raise ValueError(
@@ -68,11 +75,20 @@ def estimate_f0(
             f"{window // 2} needed; raise f_min_hz or take a longer sound"
         )
     flat = sound.detach().cpu().double().reshape(-1, sound.shape[-1]).numpy()
-    hop = max(1, int(sound.shape[-1] / n_frames))
+    # pYIN loses a moving pitch between frames that are far apart, so wide frames are read off a finer track.
+    hop = max(1, min(int(sound.shape[-1] / n_frames), int(0.02 * rate)))
+    # The pitch cannot leap further between two frames than the whole range; librosa allows 35.92 octaves a second.
+    widest = (math.floor(120 * math.log2(f_max_hz / f_min_hz)) // 10) * rate / (12 * hop)
     curves, flags = [], []
     for samples in flat:
         f0, voiced, _ = librosa.pyin(
-            samples, fmin=f_min_hz, fmax=f_max_hz, sr=rate, frame_length=window, hop_length=hop, fill_na=np.nan
+            samples,
+            fmin=f_min_hz,
+            fmax=f_max_hz,
+            sr=rate,
+            frame_length=window,
+            hop_length=hop,
+            max_transition_rate=min(35.92, widest),
         )
         curves.append(_regular(f0, voiced, hop, len(samples), n_frames))
         flags.append(voiced[np.minimum(_nearest(hop, len(samples), n_frames), len(voiced) - 1)])
@@ -105,13 +121,13 @@ def a_weighting_db(frequencies_hz: Any) -> Tensor:
         dB, same shape; 0 at 1 kHz, −∞ at 0 Hz.
 
     Raises:
-        ValueError: negative or NaN frequency.
+        ValueError: a frequency that is negative, NaN or infinite.
 
     Source: IEC 61672-1, annex E.
     """
-    f = torch.as_tensor(frequencies_hz, dtype=torch.float64)
-    if not bool((f >= 0).all()):
-        raise ValueError(f"frequencies_hz must not be negative or NaN; got {f.min().item():g} Hz")
+    f = check_finite(torch.as_tensor(frequencies_hz, dtype=torch.float64), "frequencies_hz")
+    if bool((f < 0).any()):
+        raise ValueError(f"frequencies_hz must not be negative; got {f.min().item():g} Hz")
     a, b, c, d = (pole**2 for pole in _A_POLES)
 
     def response(square: Tensor) -> Tensor:
@@ -140,7 +156,7 @@ def loudness_db(
         differentiable in the sound.
 
     Raises:
-        ValueError: empty sound, NaN, a sample rate, hop or window that is not positive.
+        ValueError: empty sound, NaN, a sample rate, hop or window that is not positive, a floor that is not finite.
 
     Source: Engel et al., DDSP, 2020, appendix; IEC 61672-1. Chapter: book/notation.ipynb
     """
@@ -149,11 +165,16 @@ def loudness_db(
     n_frames = frame_count(sound.shape[-1], rate, hop_s)
     if not 0 < window_s < math.inf or window_s * rate < 4:
         raise ValueError(f"window_s must be at least 4 samples, {4 / rate:g} s; got {window_s!r}")
+    if not -300 <= floor_db < math.inf:
+        raise ValueError(f"floor_db must be a level in dB of at least −300, such as −80; got {floor_db!r}")
     size = 2 * round(window_s * rate / 2)
     centres = (torch.arange(n_frames, device=sound.device) * sound.shape[-1]).div(n_frames, rounding_mode="floor")
-    padded = torch.nn.functional.pad(sound, (size // 2, size // 2))
+    exact = (
+        sound.float() if sound.dtype in (torch.float16, torch.bfloat16) else sound
+    )  # the FFT knows no half precision
+    padded = torch.nn.functional.pad(exact, (size // 2, size // 2))
     frames = padded[..., centres.unsqueeze(-1) + torch.arange(size, device=sound.device)]  # (…, n_frames, size)
-    window = torch.hann_window(size, device=sound.device, dtype=sound.dtype)
+    window = torch.hann_window(size, device=exact.device, dtype=exact.dtype)
     power = torch.fft.rfft(frames * window).abs().square()
     weights = 10.0 ** (a_weighting_db(torch.fft.rfftfreq(size, 1.0 / rate)) / 10.0)
     # One-sided spectrum: inner bins stand for two. A full-scale sine of power ½ comes out as 1.
@@ -161,4 +182,4 @@ def loudness_db(
     two_sided[0] = two_sided[-1] = 1.0
     scale = 2.0 * two_sided * weights / (size * float(window.square().sum()))
     weighted = (power * scale.to(power)).sum(-1)
-    return 10.0 * torch.log10(weighted.clamp(min=10.0 ** (floor_db / 10.0)))
+    return 10.0 * torch.log10(weighted.clamp(min=10.0 ** (floor_db / 10.0))).to(sound)

@@ -57,6 +57,25 @@ def test_noise_alone_has_no_pitch_and_no_nan():
     assert (f0 == 0).all() or voiced.any()
 
 
+@pytest.mark.parametrize(
+    ("hop_s", "f_min_hz", "f_max_hz"), [(0.2, 65, 1100), (100.0, 65, 1100), (0.01, 280, 330), (0.004, 290, 326)]
+)
+def test_wide_frames_and_narrow_ranges_work(hop_s, f_min_hz, f_max_hz):
+    f0, voiced = cl.estimate_f0(
+        cl.sinusoid(300.0, 0.5, 8000, SR), SR, hop_s=hop_s, f_min_hz=f_min_hz, f_max_hz=f_max_hz
+    )
+    assert f0.shape == (frame_count(8000, SR, hop_s),) and voiced.any()
+    assert cl.cents(f0, 300.0).abs().median() < 20
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_precision_follows_the_input(dtype):
+    sound = cl.sinusoid(300.0, 0.5, 4000, SR)
+    f0, level = cl.estimate_f0(sound.to(dtype), SR, hop_s=0.02)[0], cl.loudness_db(sound.to(dtype), SR)
+    assert f0.dtype == level.dtype == dtype
+    torch.testing.assert_close(level.float(), cl.loudness_db(sound, SR), atol=0.2, rtol=0)
+
+
 def test_f0_of_a_batch_is_that_of_each():
     batch = torch.stack([cl.sinusoid(f, 0.5, 4800, SR) for f in (200.0, 300.0)])
     f0, voiced = cl.estimate_f0(batch[None], SR, hop_s=0.01)
@@ -106,12 +125,17 @@ def test_loudness_gradient():
         (lambda: cl.estimate_f0(torch.ones(8000), SR, hop_s=0.0), "hop_s must be positive"),
         (lambda: cl.estimate_f0(torch.ones(8000), SR, f_min_hz=500, f_max_hz=400), "needs 0 < f_min_hz"),
         (lambda: cl.estimate_f0(torch.ones(8000), SR, f_max_hz=9000), "needs 0 < f_min_hz"),
+        (lambda: cl.estimate_f0(torch.ones(8000), SR, f_min_hz=400, f_max_hz=410), "two semitones"),
+        (lambda: cl.estimate_f0(torch.ones(8000), SR, hop_s=float("nan")), "hop_s must be positive"),
+        (lambda: cl.estimate_f0(torch.tensor(1.0), SR), "got a single number"),
+        (lambda: cl.loudness_db(torch.ones(800), SR, floor_db=float("-inf")), "floor_db must be"),
         (lambda: cl.loudness_db(torch.zeros(0), SR), "at least 1 sample"),
         (lambda: cl.loudness_db(torch.full((8,), float("inf")), SR), "must be finite"),
         (lambda: cl.loudness_db(torch.ones(8), -1), "sample_rate must be positive"),
         (lambda: cl.loudness_db(torch.ones(8), SR, hop_s=1e-9), "at least one sample"),
         (lambda: cl.loudness_db(torch.ones(8), SR, window_s=0), "window_s"),
         (lambda: a_weighting_db([-1.0]), "must not be negative"),
+        (lambda: a_weighting_db([float("inf")]), "must be finite"),
     ],
 )
 def test_bad_input(call, message):
