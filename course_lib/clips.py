@@ -45,7 +45,10 @@ def clip_names() -> list[str]:
 
 
 def clip_info(name: str) -> dict[str, Any]:
-    """Return what is known of a clip: file, title, origin, authors, licence, licence_url, source, command, sha256.
+    """Return what is known of a clip.
+
+    file, title, origin, authors, licence, licence_url, credit (the full attribution), f0_hz (lowest and highest pitch,
+    Hz), source, command, sha256.
 
     Raises:
         ValueError: an unknown clip (names the near ones).

@@ -1,6 +1,11 @@
 """Clips are what clips.json says, and files that cannot be used are refused with the mend."""
 
 import hashlib
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,6 +16,15 @@ import course_lib as cl
 from course_lib.clips import clip_info, data_path
 
 SR = 16_000
+TOOL = Path(__file__).resolve().parents[1] / "tools" / "make_clips.py"
+
+
+@pytest.fixture(scope="module")
+def make_clips():
+    spec = importlib.util.spec_from_file_location("make_clips", TOOL)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.mark.parametrize("name", cl.clip_names())
@@ -29,6 +43,54 @@ def test_the_clips_are_small_and_each_has_its_row():
     assert sum(f.stat().st_size for f in files) < 6_000_000
     readme = data_path("README.md").read_text(encoding="utf-8")
     assert all(f"`{f.name}`" in readme for f in files)
+
+
+@pytest.mark.parametrize("name", cl.clip_names())
+def test_the_pitch_range_is_what_estimate_f0_hears(name):
+    f0, voiced = cl.estimate_f0(*cl.load_clip(name), hop_s=0.01)
+    low, high = np.percentile(f0[voiced].numpy(), [2, 98])
+    assert clip_info(name)["f0_hz"] == [pytest.approx(low, rel=0.02), pytest.approx(high, rel=0.02)]
+
+
+@pytest.mark.parametrize("name", cl.clip_names())
+def test_an_entry_is_the_recipe_and_gives_credit(name, make_clips):
+    info = clip_info(name)
+    assert info == make_clips.row(name, data_path(info["file"]).read_bytes())
+    assert info["licence"].split()[0] in info["credit"]
+    assert all(author in info["credit"] for author in info["authors"].split(", ")) or "CC BY" not in info["licence"]
+
+
+def test_remaking_tells_the_same_from_the_near_and_the_different(tmp_path, make_clips):
+    path, sound = tmp_path / "a.wav", np.sin(np.arange(400) / 9) / 2
+    assert "no such file" in make_clips.compare(path, sound)
+    path.write_bytes(make_clips.wav(sound))
+    assert make_clips.compare(path, sound) is None
+    assert "within tolerance" in make_clips.compare(path, sound + 2e-4)
+    assert make_clips.compare(path, sound + 0.01).startswith("differs")
+    assert make_clips.compare(path, sound[1:]).startswith("differs: 400 samples")
+
+
+def test_remaking_stops_with_the_mend(tmp_path, make_clips, monkeypatch, capsys):
+    def refused(call, *arguments):
+        with pytest.raises(SystemExit) as stopped:
+            call(*arguments)
+        assert stopped.value.code == 2
+        return capsys.readouterr().err
+
+    assert "empty that folder" in refused(make_clips.make, "voice", tmp_path)
+    failing = SimpleNamespace(returncode=1, stderr="no network")
+    monkeypatch.setattr(make_clips.subprocess, "run", lambda *_, **__: failing)
+    assert "failed (no network); check the network" in refused(make_clips.fetch, tmp_path)
+    monkeypatch.setattr(make_clips.shutil, "which", lambda _: None)
+    assert "is missing: install Node.js" in refused(make_clips.fetch, tmp_path)
+    monkeypatch.setitem(sys.modules, "fluidsynth", None)
+    assert "apt install libfluidsynth3" in refused(make_clips.sampled_note, tmp_path, 40, 69, 1.0, 2.0)
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_tool_explains_itself():
+    done = subprocess.run([sys.executable, str(TOOL), "--help"], capture_output=True, text=True, check=True)
+    assert "--check" in done.stdout and "--packages" in done.stdout
 
 
 def test_an_unknown_clip_names_the_near_ones():
