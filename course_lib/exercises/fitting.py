@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -12,31 +11,43 @@ from torch import Tensor
 from course_lib.exercises.base import Exercise, Wrong, call, expect_tensor
 
 
-def harmonic_count(f0_hz: Tensor, sample_rate: float) -> int:
-    """The largest K with K · f0 strictly below Nyquist in every frame."""
-    return math.ceil(sample_rate / 2 / float(f0_hz.max())) - 1
+def fill_gaps(f0_hz: Tensor, voiced: Tensor) -> Tensor:
+    """The pitch curve with its unvoiced frames bridged by straight lines in log-frequency, the ends held."""
+    frames = np.arange(len(f0_hz))
+    known = np.flatnonzero(voiced.numpy())
+    return torch.from_numpy(np.exp(np.interp(frames, known, np.log(f0_hz.numpy()[known]))))
 
 
-def _judge_harmonic_count(answer: Any) -> str:
+def _judge_fill_gaps(answer: Any) -> str:
     rng = np.random.default_rng(7)
-    curves = [torch.from_numpy(rng.uniform(80, 700, 20)) for _ in range(4)] + [torch.tensor([250.0, 500.0])]
-    for f0 in curves:
-        got = float(expect_tensor(call(answer, f0, 16_000), ()))
-        oracle = sum(1 for k in range(1, 1000) if all(k * f < 8000 for f in f0.tolist()))
-        if got == oracle:
+    for _ in range(4):
+        f0, voiced = rng.uniform(100, 800, 40), rng.uniform(0, 1, 40) > 0.4
+        voiced[[0, -1]], voiced[[5, 20]] = False, True
+        given = torch.from_numpy(np.where(voiced, f0, 0.0))
+        got = expect_tensor(call(answer, given.clone(), torch.from_numpy(voiced)), (40,)).numpy()
+        # One gap at a time: what stands on its left, what on its right, and how far along we are.
+        oracle, linear, held = f0.copy(), f0.copy(), f0.copy()
+        for i in np.flatnonzero(~voiced):
+            left, right = np.flatnonzero(voiced[:i]), np.flatnonzero(voiced[i:]) + i
+            a = left[-1] if len(left) else right[0]
+            b = right[0] if len(right) else a
+            way = (i - a) / (b - a) if b > a else 0.0
+            oracle[i] = f0[a] * (f0[b] / f0[a]) ** way
+            linear[i], held[i] = f0[a] + way * (f0[b] - f0[a]), f0[a]
+        if np.allclose(got, oracle, rtol=1e-4):
             continue
-        if got == math.floor(8000 / float(f0.min())):
-            raise Wrong("that many fit at the lowest pitch; at the highest pitch some of them lie above Nyquist.")
-        if got in (math.floor(16_000 / float(f0.max())), math.ceil(16_000 / float(f0.max())) - 1):
-            raise Wrong("Nyquist is half the sample rate: you counted up to the sample rate itself.")
-        if got == oracle + 1:
+        if not np.allclose(got[voiced], f0[voiced], rtol=1e-4):
+            raise Wrong("a voiced frame has changed: only the gaps are to be filled.")
+        if (got[~voiced] == 0).any():
             raise Wrong(
-                f"one too many: with f0 up to {float(f0.max()):g} Hz, harmonic {int(got)} lies at Nyquist, not below."
+                "some unvoiced frames are still 0: fill the gaps, and hold the first and last pitch at the ends."
             )
-        raise Wrong(
-            f"for pitches from {float(f0.min()):.0f} to {float(f0.max()):.0f} Hz you give {got:g}, not {oracle}."
-        )
-    return "also where a harmonic falls exactly on Nyquist."
+        if np.allclose(got, linear, rtol=1e-4):
+            raise Wrong("straight lines in hertz: the ear counts ratios, so interpolate the logarithm.")
+        if np.allclose(got, held, rtol=1e-4):
+            raise Wrong("the last pitch is held through each gap and then jumps; bridge it with a line.")
+        raise Wrong("the voiced frames are right, but the gaps are not straight lines in log-frequency.")
+    return "gaps bridged, ends held, on four random curves."
 
 
 def residual_db(target: Tensor, prediction: Tensor) -> Tensor:
@@ -73,14 +84,14 @@ def _judge_residual_db(answer: Any) -> str:
 EXERCISES = [
     Exercise(
         "fitting-1",
-        _judge_harmonic_count,
+        _judge_fill_gaps,
         (
-            "The highest pitch is the one that leaves room for the fewest harmonics.",
-            "You look for the largest whole number k with k · f0 < sample_rate / 2; at 500 Hz and 16 kHz that is 15.",
+            "np.interp(x, xp, fp) draws straight lines through known points and holds the ends.",
+            "The known points are the voiced frames: with np.log(f0_hz) there; undo it after.",
         ),
-        harmonic_count,
-        "The highest pitch decides. Rounding down is almost right, but counts a harmonic that lies exactly on Nyquist; "
-        "rounding up and taking one away never does. (The synthesizer masks frame by frame, so more do no harm.)",
+        fill_gaps,
+        "A synthesizer needs a pitch in every frame, silent or not. Equal steps of log-frequency are equal intervals: "
+        "the bridge is a steady glissando.",
     ),
     Exercise(
         "fitting-2",
@@ -93,9 +104,12 @@ EXERCISES = [
 
 MISTAKES = {
     "fitting-1": [
-        (lambda f0, rate: int(rate / 2 / float(f0.min())), "at the highest pitch some of them lie above"),
-        (lambda f0, rate: int(rate / float(f0.max())), "Nyquist is half the sample rate"),
-        (lambda f0, rate: int(rate / 2 / float(f0.max())), "one too many"),
+        (lambda f0, voiced: f0, "still 0"),
+        (
+            lambda f0, voiced: torch.from_numpy(np.interp(range(40), np.flatnonzero(voiced), f0[voiced])),
+            "lines in hertz",
+        ),
+        (lambda f0, voiced: torch.full_like(f0, float(f0[voiced].mean())), "a voiced frame has changed"),
     ],
     "fitting-2": [
         (lambda t, p: 2 * residual_db(t, p), "20·log10 is for amplitudes"),

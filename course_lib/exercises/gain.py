@@ -59,7 +59,7 @@ def _judge_gain_gradient(answer: Any) -> str:
             raise Wrong("the sign is turned: the inner derivative of gain · sound − target is +sound.")
         if close(got, oracle * len(sound), 1e-6):
             raise Wrong("a sum where the loss takes a mean.")
-        if close(got, (2 * (float(gain) * sound - target)).mean(), 1e-6):
+        if close(got, (2 * (float(gain.detach()) * sound - target)).mean(), 1e-6):
             raise Wrong("the chain rule's inner derivative is missing: multiply by the sound.")
         raise Wrong(f"for one random pair you give {float(got):.4g}, autograd gives {float(oracle):.4g}.")
     return "the same as autograd on five random pairs."
@@ -83,3 +83,17 @@ EXERCISES = [
         "This one line is what autograd does for every parameter of every model in this book.",
     ),
 ]  # fmt: skip
+
+MISTAKES = {
+    "gain-1": [
+        (lambda x, t: t.square().mean().sqrt() / x.square().mean().sqrt(), "ratio of the two RMS levels"),
+        (lambda x, t: (x * t).sum() / (t * t).sum(), "swapped in the denominator"),
+        (lambda x, t: (x * t).sum(), "correlation alone"),
+    ],
+    "gain-2": [
+        (lambda g, x, t: gain_gradient(g, x, t) / 2, "a factor of 2"),
+        (lambda g, x, t: -gain_gradient(g, x, t), "the sign is turned"),
+        (lambda g, x, t: (2 * (g * x - t)).mean(), "inner derivative is missing"),
+        (lambda g, x, t: gain_gradient(g, x, t) * len(x), "a sum where"),
+    ],
+}
