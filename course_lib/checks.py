@@ -82,6 +82,9 @@ def check_audio(audio: Any, name: str = "audio", *, allow_silence: bool = True, 
     if tensor.shape[-1] < minimum or tensor.numel() == 0:
         raise ValueError(f"{name} needs at least {minimum} sample(s); got shape {tuple(tensor.shape)}")
     check_finite(tensor, name)
+    whole = not isinstance(audio, Tensor) or not audio.is_floating_point()
+    if whole and float(tensor.detach().abs().max()) > 1 and bool((tensor == tensor.round()).all()):
+        raise ValueError(f"{name} holds whole numbers up to {float(tensor.abs().max()):g}: divide PCM by 32768 first")
     if not allow_silence and not bool((tensor != 0).any()):
         raise ValueError(f"{name} is silent: every sample is 0, so there is nothing to analyse or to fit")
     return tensor

@@ -49,6 +49,7 @@ def test_clipping_is_said():
     [
         (torch.ones(0), SR, "at least 1 sample"),
         (torch.ones(2, 4), SR, "listen plays one sound"),
+        (torch.tensor([0, 12000, -300]), SR, "divide PCM by 32768"),
         (torch.tensor([float("nan")]), SR, "must be finite"),
         (torch.ones(4), 0, "sample_rate must be positive"),
         ({}, SR, "empty dict"),
