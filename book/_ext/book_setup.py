@@ -1,6 +1,7 @@
 """What the book needs and Jupyter Book's settings cannot say.
 
 - The library beside the book can be imported, installed or not.
+- The title stands beside the logo. (html_theme_options in _config.yml would replace all that Jupyter Book sets there.)
 - A docstring's "Chapter: book/…" becomes a link to that chapter.
 - The entries of the bibliography get a role that a list may hold.
 - Thebe is off, so its scripts (which name an outside address, twice on each page) go; and the colour mode starts
@@ -16,6 +17,10 @@ from sphinx.application import Sphinx
 
 ROOT = Path(__file__).resolve().parents[2]
 CHAPTER = re.compile(r"(^|(?<=\. ))Chapter: (book/[\w/]+)(?:\.ipynb|\.md)?")
+
+
+def name_beside_logo(app: Sphinx, config: Any) -> None:
+    config.html_theme_options.setdefault("logo", {})["text"] = config.html_title
 
 
 def link_chapter(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
@@ -37,6 +42,7 @@ def mend_page(app: Sphinx, pagename: str, template: str, context: dict[str, Any]
 def setup(app: Sphinx) -> dict[str, bool]:
     if str(ROOT) not in sys.path:
         sys.path.insert(0, str(ROOT))
+    app.connect("config-inited", name_beside_logo)
     app.connect("autodoc-process-docstring", link_chapter, priority=400)
     app.connect("html-page-context", mend_page, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
