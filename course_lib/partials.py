@@ -31,7 +31,7 @@ def project_harmonics(audio: Any, f0_hz: Any, n_harmonics: int, sample_rate: flo
         periods: length of the window in periods of f0, at least 2. More of them hear less noise, fewer move faster.
 
     Returns:
-        (…, n_frames, K), complex, such that the sound is near Σ_k |c_k| · sin(k·φ[n] + arg c_k). Zero in a rest and
+        (…, n_frames, K), complex, such that the sound is near ``Σ_k |c_k| · sin(k·φ[n] + arg c_k)``. Zero in a rest and
         where k·f0 reaches Nyquist. Differentiable in the sound and in the pitch. Within f0 / 2 of Nyquist a harmonic
         is measured together with its own mirror image.
 
