@@ -105,7 +105,7 @@ def write_setup(path: Path, url: str) -> bool:
     if not spots:
         spots = [next((i for i, cell in enumerate(cells) if cell["cell_type"] == "code"), len(cells))]
         new: dict = {"cell_type": "code", "execution_count": None, "id": "setup", "outputs": []}
-        cells.insert(spots[0], new | {"metadata": {"tags": ["setup"]}, "source": []})
+        cells.insert(spots[0], new | {"metadata": {"tags": ["setup", "hide-cell"]}, "source": []})
     cells[spots[0]]["source"] = setup_cell(url).splitlines(keepends=True)
     for extra in reversed(spots[1:]):
         del cells[extra]
