@@ -257,6 +257,13 @@ def test_ruff(command: list[str]) -> None:
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr
 
 
+def test_types() -> None:
+    """Every function of the library says what it takes and gives; a minute, most of it torch's own types."""
+    options = ["--cache-dir", os.devnull]
+    done = subprocess.run([sys.executable, "-m", "mypy", *options], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stdout[-6000:] + done.stderr
+
+
 def test_nothing_goes_to_the_home_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", "/somewhere/else")
     inside = course.environment(EXTRA="1")

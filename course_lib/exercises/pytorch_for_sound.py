@@ -131,6 +131,7 @@ def _gradients_pile_up(sound: Tensor, target: Tensor, lr: float, steps: int) -> 
     gain = torch.zeros((), dtype=sound.dtype, requires_grad=True)
     for _ in range(steps):
         (gain * sound - target).square().mean().backward()
+        assert gain.grad is not None
         with torch.no_grad():
             gain -= lr * gain.grad
     return gain.detach()
