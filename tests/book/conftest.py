@@ -61,7 +61,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     }
     for argument, values in choices.items():
         if argument in metafunc.fixturenames:
-            metafunc.parametrize(argument, values, ids=[p.name.removeprefix("book/") for p in values])
+            ids = [p.name.removeprefix("book/") for p in values]
+            # Of module scope, so that the tests of one page come one after the other and share what they opened.
+            metafunc.parametrize(argument, values, ids=ids, scope="module")
 
 
 @pytest.fixture(scope="session")
@@ -196,9 +198,12 @@ def is_local(url: str) -> bool:
     return url.startswith(("http://127.0.0.1:", "http://localhost:", "ws://127.0.0.1:", "data:", "blob:", "about:"))
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def new_page(browser: Any) -> Iterator[Any]:
-    """A function that opens a watched page in a context of its own: `new_page(width=…, theme=…)` → (page, watch)."""
+    """A function that opens a watched page in a context of its own: `new_page(width=…, theme=…)` → (page, watch).
+
+    The test may close it with `page.context.close()`; else it is closed with the module.
+    """
     contexts = []
 
     def open_page(width: int = 1200, height: int = 900, theme: str = "light") -> tuple[Any, Watch]:

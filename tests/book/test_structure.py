@@ -222,6 +222,19 @@ def test_every_notebook_is_in_the_table_of_contents(toc: list[Any]) -> None:
     assert notebooks - {page.name for page in toc} == set()
 
 
+def test_every_data_file_says_where_it_is_from_and_under_which_licence() -> None:
+    listed = json.loads((ROOT / "data" / "clips.json").read_text(encoding="utf-8"))
+    by_file = {clip["file"]: clip for clip in listed.values()}
+    readme = (ROOT / "data" / "README.md").read_text(encoding="utf-8")
+    for path in (ROOT / "data").iterdir():
+        if path.suffix not in {".json", ".md"} and not path.name.startswith("."):
+            assert path.name in readme, f"data/README.md does not say what {path.name} is"
+        if path.suffix in {".wav", ".flac", ".mp3"}:
+            for fact in ("origin", "licence", "command"):
+                assert by_file[path.name][fact], f"clips.json: {path.name} has no {fact}"
+    assert sum(path.stat().st_size for path in (ROOT / "data").rglob("*") if path.is_file()) < 6_000_000
+
+
 def test_the_setup_cell_is_the_same_everywhere(toc: list[Any]) -> None:
     setups: dict[str, list[str]] = {}
     for page in toc:
