@@ -14,7 +14,7 @@ from course_lib.display import (
     plot_waveform,
 )
 from course_lib.effects.filters import apply_response, lowpass, lowpass_response, rfft_frequencies
-from course_lib.envelopes import upsample
+from course_lib.envelopes import upsample, upsample_frequency
 from course_lib.exercises import exercise
 from course_lib.fit import FitDiverged, History, fit
 from course_lib.landscapes import gradient_over_frequency, gradient_sign_accuracy, local_minima, loss_over_frequency
@@ -47,5 +47,5 @@ __all__ = [
     "mask_above_nyquist", "measure_harmonics", "midi_to_hz", "multiscale_spectral_loss", "normalise_distribution",
     "plot_envelopes", "plot_history", "plot_loss_landscape", "plot_spectrogram", "plot_spectrum", "plot_waveform",
     "project_harmonics", "rfft_frequencies", "scale_parameters", "sinusoid", "spectral_l1", "stft_magnitude",
-    "upsample", "waveform_l1",
+    "upsample", "upsample_frequency", "waveform_l1",
 ]  # fmt: skip

@@ -158,7 +158,7 @@ def loudness_db(
     Raises:
         ValueError: empty sound, NaN, a sample rate, hop or window that is not positive, a floor that is not finite.
 
-    Source: Engel et al., DDSP, 2020, appendix; IEC 61672-1. Chapter: book/notation.ipynb
+    Source: Engel et al., DDSP, 2020, appendix; IEC 61672-1. Chapter: book/sines/five_sounds.ipynb
     """
     rate = check_sample_rate(sample_rate)
     sound = check_audio(audio)

@@ -105,3 +105,12 @@ def check_frequency(frequency_hz: Any, name: str, sample_rate: float, *, below_n
             "Lower the frequency or raise the sample rate"
         )
     return tensor
+
+
+def check_leading(**axes: torch.Size) -> torch.Size:
+    """Return what leading (batch) axes broadcast to, or raise ValueError where they do not agree."""
+    try:
+        return torch.broadcast_shapes(*axes.values())
+    except RuntimeError as error:
+        shapes = ", ".join(f"{name} {tuple(shape)}" for name, shape in axes.items())
+        raise ValueError(f"leading axes do not agree: {shapes}; give each the same batch, or 1") from error

@@ -54,7 +54,7 @@ def clip_info(name: str) -> dict[str, Any]:
         ValueError: an unknown clip (names the near ones).
     """
     table = _table()
-    if name not in table:
+    if not isinstance(name, str) or name not in table:
         near = difflib.get_close_matches(str(name).lower(), table, n=3)
         hint = f"did you mean {' or '.join(near)}? " if near else ""
         raise ValueError(f"unknown clip {name!r}; {hint}There are {', '.join(sorted(table))}")

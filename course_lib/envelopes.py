@@ -62,3 +62,33 @@ def upsample(frames: Any, n_samples: int, method: str = "linear", dim: int = -1)
         way = 0.5 - 0.5 * torch.cos(math.pi * way)
     way = way.reshape([-1] + [1] * (values.ndim - 1 - dim % values.ndim))
     return torch.lerp(start, values.index_select(dim, right), way)
+
+
+def upsample_frequency(frequency_hz: Tensor, n_samples: int, dim: int = -1) -> Tensor:
+    """Turn one frequency a frame into one a sample: linear, but never a glide to or from a rest.
+
+    Beside a rest (0 Hz) the sounding neighbour's frequency is kept while its amplitude fades; inside a rest it is 0,
+    which holds the phase. Without rests this is `upsample`.
+
+    Args:
+        frequency_hz: (…, n_frames), Hz, ≥ 0; 0 is a rest.
+        n_samples: how many samples to make, at least n_frames.
+        dim: the time axis; -2 for (…, n_frames, n_partials).
+
+    Returns:
+        (…, n_samples), Hz, with the same channels behind it if there were any.
+
+    Raises:
+        ValueError: as `upsample`.
+
+    Chapter: book/sines/harmonic.ipynb
+
+    >>> upsample_frequency(torch.tensor([0.0, 440.0]), 4)
+    tensor([  0., 440., 440., 440.])
+    """
+    line = upsample(frequency_hz, n_samples, dim=dim)
+    if not bool((frequency_hz.detach() == 0).any()):
+        return line
+    # Linear weights of the sounding frames alone: dividing by them leaves the mean of the neighbours that sound.
+    sounding = upsample((frequency_hz.detach() > 0).to(line.dtype), n_samples, dim=dim)
+    return torch.where(sounding > 0, line / torch.where(sounding > 0, sounding, 1.0), torch.zeros_like(line))

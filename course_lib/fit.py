@@ -45,7 +45,7 @@ class History:
 
 
 def fit(
-    model: nn.Module | Callable[..., Tensor],
+    model: nn.Module,
     target: Tensor,
     loss: Callable[[Tensor, Tensor], Tensor],
     steps: int = 300,
@@ -107,6 +107,9 @@ def fit(
         if not bool(torch.isfinite(prediction.detach()).all()):
             raise FitDiverged(_advice(step, "the model's sound holds NaN or infinity", history.losses, lr))
         value = loss(prediction, goal)
+        if not isinstance(value, Tensor) or value.numel() != 1 or not value.requires_grad:
+            got = f"shape {tuple(value.shape)}" if isinstance(value, Tensor) and value.numel() != 1 else "none"
+            raise ValueError(f"loss must return one number that depends on the model's sound; got {got}")
         number = float(value.detach())
         if not math.isfinite(number):
             raise FitDiverged(_advice(step, f"the loss is {number}", history.losses, lr))

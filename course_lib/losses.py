@@ -82,6 +82,9 @@ def stft_magnitude(audio: Any, fft_size: int) -> Tensor:
     if check_count(fft_size, "fft_size", minimum=4) % 4:
         raise ValueError(f"fft_size must be a multiple of 4, for a hop of a quarter; got {fft_size}")
     window = torch.hann_window(fft_size, device=x.device, dtype=x.dtype)
+    if x.dtype in (torch.float16, torch.bfloat16):  # the FFT knows no half precision
+        x = x.float()
+        window = window.float()
     flat = x.reshape(-1, x.shape[-1])
     spectrum = torch.stft(
         flat, fft_size, fft_size // 4, window=window, center=True, pad_mode="constant", return_complex=True
@@ -106,8 +109,8 @@ def multiscale_spectral_loss(prediction: Any, target: Any, fft_sizes: Sequence[i
     Source: Engel et al., DDSP, 2020, section 4.2.1. Chapter: book/sines/fitting.ipynb
     """
     p, t = _check_sounds(prediction, target)
-    if len(tuple(fft_sizes)) == 0:
-        raise ValueError("fft_sizes is empty: give at least one transform length, such as (512,)")
+    if not isinstance(fft_sizes, Sequence) or len(fft_sizes) == 0:
+        raise ValueError(f"fft_sizes must be a sequence of at least one length, such as (512,); got {fft_sizes!r}")
     total = p.new_zeros(())
     for size in fft_sizes:
         p_mag, t_mag = stft_magnitude(p, size), stft_magnitude(t, size)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from course_lib.checks import check_audio, check_count, check_frequency, check_sample_rate
-from course_lib.envelopes import upsample
+from course_lib.envelopes import upsample_frequency
 from course_lib.phase import instantaneous_phase
 
 FRAMES_AT_ONCE = 32  # keeps the table of windows small, however long the sound is
@@ -99,7 +99,7 @@ def _project(sound: Tensor, f0: Tensor, n_harmonics: int, rate: float, periods: 
     """One sound (n_samples,) and pitch (n_frames,): real and imaginary parts, (n_frames, K, 2)."""
     n_samples, n_frames = len(sound), len(f0)
     k = torch.arange(1, n_harmonics + 1, device=sound.device, dtype=sound.dtype)
-    angle = instantaneous_phase(upsample(f0, n_samples), rate).unsqueeze(-1) * k
+    angle = instantaneous_phase(upsample_frequency(f0, n_samples), rate).unsqueeze(-1) * k
     # 2j·x·e^{−jkφ} = 2x·sin(kφ) + j·2x·cos(kφ); here as two real columns, (n_samples, 2K)
     turned = 2 * sound.unsqueeze(-1) * torch.cat([torch.sin(angle), torch.cos(angle)], dim=-1)
     hz = torch.where(f0 > 0, f0, torch.full_like(f0, rate / 2))  # any pitch: rests are silenced below

@@ -96,6 +96,8 @@ def test_the_tool_explains_itself():
 def test_an_unknown_clip_names_the_near_ones():
     with pytest.raises(ValueError, match=r"unknown clip 'violine'; did you mean violin.*There are drum, guitar"):
         cl.load_clip("violine")
+    with pytest.raises(ValueError, match="unknown clip"):
+        cl.load_clip(["voice"])
     with pytest.raises(FileNotFoundError, match=r"data/nothing\.wav"):
         data_path("nothing.wav")
 

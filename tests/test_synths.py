@@ -74,6 +74,39 @@ def test_a_rest_is_silent_and_holds_the_phase():
     assert (held[401:700] == held[401]).all()
 
 
+def test_beside_a_rest_the_pitch_is_kept_while_the_sound_fades():
+    f = torch.tensor([0.0, 440.0, 440.0, 0.0, 0.0], dtype=D)
+    expected = torch.tensor([0.0] + [440.0] * 29 + [0.0] * 20, dtype=D)
+    torch.testing.assert_close(cl.upsample_frequency(f, 50), expected)
+    torch.testing.assert_close(cl.upsample_frequency(f[:, None], 50, dim=-2)[:, 0], expected)
+    fade = cl.sinusoid(f[:2], 1.0, 3200, SR)[:1600]  # the hop from the rest to the note
+    spectrum = torch.fft.rfft(fade * torch.hann_window(1600, dtype=D)).abs()
+    assert abs(float(spectrum.argmax()) * SR / 1600 - 440) <= 10
+    glide = torch.tensor([300.0, 500.0, 400.0], dtype=D)
+    torch.testing.assert_close(cl.upsample_frequency(glide, 33), cl.upsample(glide, 33))
+
+
+def test_precision_is_promoted_whatever_the_hop():
+    for n in (100, 101):
+        sound = cl.harmonic_synth(torch.full((4,), 200.0), torch.ones(4, dtype=D), torch.ones(4, 1), n, SR)
+        assert sound.dtype == D
+
+
+def test_leading_axes_that_do_not_agree_are_named():
+    f, two, three = torch.full((4,), 200.0), torch.ones(2, 4), torch.ones(3, 4)
+    for call in (
+        lambda: cl.harmonic_synth(two * 200, three, torch.ones(4, 1), 100, SR),
+        lambda: cl.harmonic_controls(two, torch.ones(3, 4, 2), two * 200, SR),
+        lambda: cl.additive_synth(torch.ones(2, 4, 1), torch.ones(3, 4, 1), 100, SR),
+        lambda: cl.sinusoid(f, two, 100, SR, torch.zeros(3)),
+        lambda: cl.lowpass(torch.ones(2, 8), torch.tensor([100.0, 200.0, 300.0]), SR),
+    ):
+        with pytest.raises(ValueError, match="leading axes do not agree"):
+            call()
+    with pytest.raises(ValueError, match="must not be negative"):
+        cl.harmonic_frequencies([-3.0], 2)
+
+
 def test_sinusoid_gradients():
     f = torch.tensor([440.0, 500.0], dtype=D, requires_grad=True)
     a = torch.tensor([0.5, 0.2, 0.7], dtype=D, requires_grad=True)

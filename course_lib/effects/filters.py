@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from course_lib.checks import as_tensor, check_audio, check_count, check_finite, check_sample_rate
+from course_lib.checks import as_tensor, check_audio, check_count, check_finite, check_leading, check_sample_rate
 
 
 def lowpass_response(cutoff_hz: Any, frequencies_hz: Any, order: int = 2) -> Tensor:
@@ -92,4 +92,5 @@ def lowpass(audio: Any, cutoff_hz: Any, sample_rate: float, order: int = 2) -> T
     """
     x = check_audio(audio)
     bins = rfft_frequencies(x.shape[-1], sample_rate).to(x)
+    check_leading(audio=x.shape[:-1], cutoff_hz=as_tensor(cutoff_hz, "cutoff_hz").shape)
     return apply_response(x, lowpass_response(cutoff_hz, bins, order))

@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from course_lib.checks import as_tensor, check_count, check_finite, check_frequency, check_sample_rate
-from course_lib.envelopes import upsample
+from course_lib.checks import as_tensor, check_count, check_finite, check_frequency, check_leading, check_sample_rate
+from course_lib.envelopes import upsample, upsample_frequency
 from course_lib.phase import instantaneous_phase
 
 
@@ -41,7 +41,8 @@ def additive_synth(frequencies_hz: Any, amplitudes: Any, n_samples: int, sample_
             "frequencies_hz and amplitudes must share (…, n_frames, n_partials); "
             f"got {tuple(f.shape)} and {tuple(a.shape)}"
         )
+    check_leading(frequencies_hz=f.shape[:-2], amplitudes=a.shape[:-2])
     a = torch.where((f > 0) & (f < rate / 2), a, torch.zeros_like(a))
-    phase = instantaneous_phase(upsample(f, n_samples, dim=-2).transpose(-1, -2), rate)
+    phase = instantaneous_phase(upsample_frequency(f, n_samples, dim=-2).transpose(-1, -2), rate)
     envelope = upsample(a, n_samples, dim=-2).transpose(-1, -2)
     return (envelope * torch.sin(phase)).sum(-2)

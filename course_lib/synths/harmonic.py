@@ -7,8 +7,15 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from course_lib.checks import as_tensor, check_count, check_finite, check_frequency, check_sample_rate
-from course_lib.envelopes import upsample
+from course_lib.checks import (
+    as_tensor,
+    check_count,
+    check_finite,
+    check_frequency,
+    check_leading,
+    check_sample_rate,
+)
+from course_lib.envelopes import upsample, upsample_frequency
 from course_lib.phase import instantaneous_phase
 from course_lib.units import exp_sigmoid
 
@@ -36,14 +43,14 @@ def harmonic_frequencies(f0_hz: Any, n_harmonics: int) -> Tensor:
         (…, n_frames, K), Hz.
 
     Raises:
-        ValueError: n_harmonics below 1.
+        ValueError: f0 negative or NaN, n_harmonics below 1.
 
     Chapter: book/sines/additive.ipynb
 
     >>> harmonic_frequencies([100.0], 3)
     tensor([[100., 200., 300.]])
     """
-    f0 = as_tensor(f0_hz, "f0_hz")
+    f0 = check_frequency(f0_hz, "f0_hz", 1.0)
     k = torch.arange(1, check_count(n_harmonics, "n_harmonics") + 1, device=f0.device, dtype=f0.dtype)
     return f0.unsqueeze(-1) * k
 
@@ -161,7 +168,8 @@ def harmonic_synth(
         mask: silence harmonics at or above Nyquist (valid controls already are); False lets them alias.
 
     Returns:
-        (…, n_samples). f0 is interpolated linearly, and so is the product amplitude · distribution.
+        (…, n_samples). f0 is interpolated linearly (beside a rest the neighbour's pitch is kept), and so is the product
+        amplitude · distribution.
 
     Raises:
         ValueError: shapes that do not agree, NaN, negative f0, f0 above Nyquist where the sound is not silent,
@@ -188,7 +196,7 @@ def harmonic_synth(
 
 def _harmonic_sines(f0: Tensor, n_harmonics: int, n_samples: int, sample_rate: float) -> Tensor:
     """sin(k·φ[n]) of one accumulated phase, (…, n_samples, n_harmonics)."""
-    phase = instantaneous_phase(upsample(f0, n_samples), sample_rate)
+    phase = instantaneous_phase(upsample_frequency(f0, n_samples), sample_rate)
     k = torch.arange(1, n_harmonics + 1, device=phase.device, dtype=phase.dtype)
     return torch.sin(phase.unsqueeze(-1) * k)
 
@@ -196,6 +204,8 @@ def _harmonic_sines(f0: Tensor, n_harmonics: int, n_samples: int, sample_rate: f
 def _mix(sines: Tensor, shares: Tensor) -> Tensor:
     """Σ_k of sines (…, n_samples, K) under shares (…, n_frames, K) interpolated linearly: (…, n_samples)."""
     n_samples, n_frames = sines.shape[-2], shares.shape[-2]
+    dtype = torch.promote_types(sines.dtype, shares.dtype)
+    sines, shares = sines.to(dtype), shares.to(dtype)
     if n_samples % n_frames:
         return (upsample(shares, n_samples, dim=-2) * sines).sum(-1)
     # Whole hops: sum over k first, once with this frame's shares and once with the next frame's, then cross-fade.
@@ -269,6 +279,7 @@ def _check_pair(f0_hz: Any, distribution: Any, sample_rate: float, name: str = "
             f"f0_hz must be (…, n_frames) and {name} (…, n_frames, n_harmonics) with the same n_frames; "
             f"got {tuple(f0.shape)} and {tuple(d.shape)}"
         )
+    check_leading(f0_hz=f0.shape[:-1], **{name: d.shape[:-2]})
     return f0, d
 
 
@@ -279,4 +290,5 @@ def _check_amplitude(amplitude: Any, f0: Tensor, name: str) -> Tensor:
         raise ValueError(
             f"{name} must be (…, n_frames) with the n_frames of f0_hz; got {tuple(a.shape)} and {tuple(f0.shape)}"
         )
+    check_leading(f0_hz=f0.shape[:-1], **{name: a.shape[:-1]})
     return a

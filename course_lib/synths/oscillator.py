@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from course_lib.checks import as_tensor, check_count, check_finite, check_frequency, check_sample_rate
-from course_lib.envelopes import upsample
+from course_lib.checks import as_tensor, check_count, check_finite, check_frequency, check_leading, check_sample_rate
+from course_lib.envelopes import upsample, upsample_frequency
 from course_lib.phase import instantaneous_phase
 
 
@@ -48,7 +48,8 @@ def sinusoid(frequency_hz: Any, amplitude: Any, n_samples: int, sample_rate: flo
     f = check_frequency(frequency_hz, "frequency_hz", rate, below_nyquist=True)
     a = check_finite(as_tensor(amplitude, "amplitude"), "amplitude")
     start = check_finite(as_tensor(initial_phase, "initial_phase"), "initial_phase")
-    phase = instantaneous_phase(upsample(f, n_samples), rate)
+    check_leading(frequency_hz=f.shape[:-1], amplitude=a.shape[:-1], initial_phase=start.shape)
+    phase = instantaneous_phase(upsample_frequency(f, n_samples), rate)
     sound = upsample(a, n_samples) * torch.sin(phase + start.to(phase).unsqueeze(-1))
     rest = f.detach() == 0
     return sound * upsample((~rest).to(sound.dtype), n_samples) if bool(rest.any()) else sound
