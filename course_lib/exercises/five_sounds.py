@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from typing import Any
 
 import numpy as np
@@ -12,38 +14,38 @@ from torch import Tensor
 from course_lib.exercises.base import Exercise, Wrong, call, close, expect_tensor
 
 
-def stiff_partials(f0_hz: float, inharmonicity: float, n_partials: int) -> Tensor:
-    """Frequencies k · f0 · √(1 + B k²) of partials 1 … K, in Hz."""
-    k = torch.arange(1, n_partials + 1)
-    return k * f0_hz * torch.sqrt(1 + inharmonicity * k**2)
+def largest_jump_db(envelope: Tensor) -> Tensor:
+    """Largest change of level between neighbouring frames, up or down, in dB; 0 for a single frame."""
+    if len(envelope) < 2:
+        return torch.zeros(())
+    return (20 * torch.log10(envelope)).diff().abs().max()
 
 
-def _judge_stiff_partials(answer: Any) -> str:
+def _judge_largest_jump_db(answer: Any) -> str:
     rng = np.random.default_rng(9)
-    for n in (1, 6, 24):
-        f0, b = float(rng.uniform(30, 400)), float(10 ** rng.uniform(-4, -2))
-        got = expect_tensor(call(answer, f0, b, n), (n,)).numpy()
-        k = np.arange(1, n + 1, dtype=float)
-        oracle = k * f0 * (1 + b * k**2) ** 0.5
-        if np.allclose(got, oracle, rtol=1e-5):
+    falling = np.array([1.0, 0.9, 0.05, 0.06])
+    for envelope in (falling, *(10 ** rng.uniform(-3, 0, n) for n in (2, 9, 40)), np.array([0.3])):
+        got = float(expect_tensor(call(answer, torch.from_numpy(envelope)), ()))
+        # The oracle goes from pair to pair with ratios instead of differences of logarithms.
+        ratios = [max(a / b, b / a) for a, b in itertools.pairwise(envelope)]
+        oracle = 20 * math.log10(max(ratios, default=1.0))
+        if abs(got - oracle) < 1e-3:
             continue
+        up = 20 * math.log10(max([b / a for a, b in itertools.pairwise(envelope)], default=1.0))
         known = {
-            "the number of the partial is missing in front of f0: partial 2 starts near 2·f0.": f0
-            * (1 + b * k**2) ** 0.5,
-            "B k where the formula has B k²: the stretch grows with the square of the number.": k
-            * f0
-            * (1 + b * k) ** 0.5,
-            "the square root is missing.": k * f0 * (1 + b * k**2),
-            "partials are counted from 0; the first one is k = 1.": (k - 1) * f0 * (1 + b * (k - 1) ** 2) ** 0.5,
-            "these are the harmonics of an ideal string: B plays no part yet.": k * f0,
+            "10·log10 is for powers; an envelope is an amplitude, so it is 20·log10.": oracle / 2,
+            "only jumps upwards are counted: take the size of a change, whichever way it goes.": up,
+            "that is the largest difference of the amplitudes; take the difference of their levels in dB.": float(
+                np.abs(np.diff(envelope)).max(initial=0.0)
+            ),
+            "that is the distance from the loudest to the quietest frame, which need not be neighbours.": 20
+            * math.log10(envelope.max() / envelope.min()),
         }
         for message, mistake in known.items():
-            if np.allclose(got, mistake, rtol=1e-7):
+            if abs(got - mistake) < 1e-3:
                 raise Wrong(message)
-        raise Wrong(
-            f"partial {n} of f0 = {f0:.1f} Hz, B = {b:.2g} should lie at {oracle[-1]:.2f} Hz, not {got[-1]:.2f}."
-        )
-    return "up to partial 24."
+        raise Wrong(f"for an envelope of {len(envelope)} frames you give {got:.2f} dB, it is {oracle:.2f} dB.")
+    return "upwards, downwards and for a single frame."
 
 
 def frame_flatness(power: Tensor) -> Tensor:
@@ -77,10 +79,13 @@ def _judge_frame_flatness(answer: Any) -> str:
 EXERCISES = [
     Exercise(
         "five_sounds-1",
-        _judge_stiff_partials,
-        ("torch.arange(1, K + 1) gives the numbers of the partials.", "k · f0 · torch.sqrt(1 + B · k²)."),
-        stiff_partials,
-        "Stiffness adds a restoring force that grows with curvature, and high modes are curved more: they run sharp.",
+        _judge_largest_jump_db,
+        (
+            "A level in dB is 20·log10 of an amplitude; a jump is the difference of two neighbouring levels.",
+            "(20 * torch.log10(envelope)).diff().abs().max(), and 0 where there is nothing to compare.",
+        ),
+        largest_jump_db,
+        "A difference of levels is a ratio of amplitudes, so it is the same for a loud and for a quiet sound.",
     ),
     Exercise(
         "five_sounds-2",
@@ -96,9 +101,10 @@ EXERCISES = [
 
 MISTAKES = {
     "five_sounds-1": [
-        (lambda f, b, n: f * torch.sqrt(1 + b * torch.arange(1, n + 1) ** 2), "number of the partial is missing"),
-        (lambda f, b, n: f * torch.arange(1, n + 1) * torch.sqrt(1 + b * torch.arange(1.0, n + 1)), "B k where"),
-        (lambda f, b, n: f * torch.arange(1.0, n + 1), "B plays no part"),
+        (lambda e: largest_jump_db(e) / 2, "10·log10 is for powers"),
+        (lambda e: (20 * torch.log10(e)).diff().max(), "only jumps upwards"),
+        (lambda e: e.diff().abs().max(), "difference of the amplitudes"),
+        (lambda e: 20 * torch.log10(e.max() / e.min()), "need not be neighbours"),
     ],
     "five_sounds-2": [
         (lambda p: 1 / frame_flatness(p), "upside down"),
