@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import platform
 import time
 from pathlib import Path
@@ -12,15 +13,30 @@ import torch
 from torch import Tensor
 
 from course_lib.analysis import estimate_f0
+from course_lib.benchmark import data_file
 from course_lib.clips import data_path, load_clip
 from course_lib.fit import History, fit
 from course_lib.losses import multiscale_spectral_loss
 from course_lib.synths.harmonic import HarmonicControls, HarmonicSynth, harmonic_synth
 
+SUMMARY = "fit the harmonic synthesizer to the clips of the book"
 SOUNDS = ("saxophone", "guitar", "violin", "voice", "drum")
 STEPS = 2000
 HOP_S = 0.01
 MAX_HARMONICS = 60
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's options."""
+    parser.add_argument("--steps", type=int, default=STEPS, help="gradient steps for each sound")
+    parser.add_argument("--out", type=Path, help="file to write; data/five_sounds.npz of the checkout by default")
+
+
+def run_options(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+    """Check the options and run."""
+    if options.steps < 1:
+        parser.error(f"--steps must be at least 1; got {options.steps}")
+    run(data_file(parser, options.out, "five_sounds.npz"), options.steps)
 
 
 class StoredFit(NamedTuple):
