@@ -18,6 +18,9 @@ from pathlib import Path
 from typing import Any
 
 HISTORY_RECORDS, HISTORY_BANDS = 12, 96  # what a recorded fit keeps: the same counts as in js/history.js
+CLEAN_DB = 40  # from here up a target has no noise: the same number as in js/mass.js
+LANDSCAPE_LOSSES = ("waveform_l1", "waveform_mse", "spectral_l1", "multiscale", "transport", "transport_sharp", "lag")
+ESCAPE_LOSSES = ("waveform_l1", "spectral_l1", "transport", "transport_sharp", "lag")
 DIGITS = 6  # decimals kept in the page: more than a slider can set, and the same text on every machine
 
 
@@ -84,11 +87,12 @@ class Numbers:
 
 @dataclass(frozen=True)
 class Kind:
-    """What Python knows of a kind of figure; its script is js/<kind>.js."""
+    """What Python knows of a kind of figure; its script is js/<kind>.js, after the parts it shares with others."""
 
     title: str
     about: str
     fields: Mapping[str, Number | Choice | Numbers]
+    parts: tuple[str, ...] = ()
 
 
 KINDS: dict[str, Kind] = {
@@ -120,8 +124,49 @@ KINDS: dict[str, Kind] = {
         {
             "target_hz": Number(440, 200, 900, whole=True),
             "start_hz": Number(330, 150, 1200),
-            "loss": Choice("waveform_l1", ("waveform_l1", "waveform_mse", "spectral_l1", "multiscale")),
+            "loss": Choice("waveform_l1", LANDSCAPE_LOSSES),
         },
+        ("mass", "ball"),
+    ),
+    "escape": Kind(
+        "Ways out of the local minima",
+        "The ball in the landscape again, with a noisy target: under transport of spectra or the agreement of lags the "
+        "many dents melt into one valley; the window, the noise and the lags can be changed.",
+        {
+            "target_hz": Number(440, 200, 1600, whole=True),
+            "start_hz": Number(1500, 150, 2400),
+            "noise_db": Number(CLEAN_DB, -15, 45),
+            "window": Choice("hann", ("hann", "rectangular")),
+            "lags": Number(4, 2, 128),
+            "loss": Choice("transport", ESCAPE_LOSSES),
+        },
+        ("mass", "ball"),
+    ),
+    "transport": Kind(
+        "Transport: how far the mass must travel",
+        "Two spectra as heaps of mass, a target's and a sine's, and both summed from the left: the area between the "
+        "sums is how far the mass must travel.",
+        {
+            "sine_hz": Number(1200, 100, 3900),
+            "target_hz": Number(600, 200, 3600, whole=True),
+            "noise_db": Number(CLEAN_DB, -15, 45),
+            "power": Choice(2, (2, 4, 8, 16)),
+            "window": Choice("hann", ("hann", "rectangular")),
+        },
+        ("mass",),
+    ),
+    "deflation": Kind(
+        "Many sines, one at a time",
+        "A mixture of sines is taken apart: the strongest is found, all found so far are fitted together and "
+        "subtracted, and what remains is searched again.",
+        {
+            "sines": Number(5, 2, 8, whole=True),
+            "taken": Number(2, 0, 8, whole=True),
+            "seed": Number(3, 1, 20, whole=True),
+            "noise_db": Number(20, 0, 45),
+            "polish": Choice(False, (False, True)),
+        },
+        ("mass",),
     ),
     "drawbars": Kind(
         "Sixteen drawbars",
@@ -268,11 +313,11 @@ def _near(word: Any, words: Any) -> str:
 
 @cache
 def _source(kind: str) -> str:
-    """The shared script and the figure's own, without indentation and lines that are only comments."""
+    """The shared scripts and the figure's own, without indentation and lines that are only comments."""
     folder = Path(__file__).with_name("js")
     lines = [
         line.strip()
-        for name in ("common", kind)
+        for name in ("common", *KINDS[kind].parts, kind)
         for line in folder.joinpath(f"{name}.js").read_text(encoding="utf-8").splitlines()
     ]
     return "\n".join(line for line in lines if line and not line.startswith("//"))

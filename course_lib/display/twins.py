@@ -13,9 +13,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from course_lib.display.frequency_twins import deflation, escape, landscape, transport
 from course_lib.effects.filters import lowpass_response
 from course_lib.envelopes import upsample
-from course_lib.losses import multiscale_spectral_loss, spectral_l1, waveform_l1
+from course_lib.losses import spectral_l1, waveform_l1
 from course_lib.phase import instantaneous_phase
 from course_lib.synths.harmonic import (
     harmonic_frequencies,
@@ -24,7 +25,7 @@ from course_lib.synths.harmonic import (
     normalise_distribution,
 )
 from course_lib.synths.oscillator import sinusoid
-from course_lib.units import amplitude_to_db, cents
+from course_lib.units import amplitude_to_db
 
 State = Mapping[str, Any]
 
@@ -75,49 +76,6 @@ def oscillator(state: State) -> dict[str, Any]:
         "wave": sinusoid(f, _f64(state["amplitude"]), 320, 16000, start).tolist(),
         "step": 2 * math.pi * state["frequency_hz"] / 16000,
         "period_ms": 1000 / state["frequency_hz"],
-    }
-
-
-def landscape(state: State) -> dict[str, Any]:
-    """Loss over frequency, its local minima, and the way of normalised descent from the start."""
-    losses: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
-        "waveform_l1": waveform_l1,
-        "waveform_mse": _mse,
-        "spectral_l1": spectral_l1,
-        "multiscale": lambda p, t: multiscale_spectral_loss(p, t, (256, 128, 64, 32)),
-    }
-    loss, one = losses[state["loss"]], _f64(1.0)
-    target = sinusoid(_f64(state["target_hz"]), one, 256, 8000)
-    frequencies = [150 * 8 ** (i / 384) for i in range(385)]
-    curve = _f64([loss(sinusoid(_f64(f), one, 256, 8000), target).item() for f in frequencies])
-    deep = 1e-9 * curve.max()
-    minima = (curve[1:-1] < curve[:-2] - deep) & (curve[1:-1] < curve[2:] - deep)
-
-    u, stride, before = math.log2(state["start_hz"]), 1 / 80, 0.0
-    path, heights = [state["start_hz"]], []
-    for step in range(241):
-        octaves = torch.log2(_f64(path[-1])).requires_grad_()
-        value = loss(sinusoid(2**octaves, one, 256, 8000), target)
-        way = -math.copysign(1.0, slope) if (slope := torch.autograd.grad(value, octaves)[0].item()) else 0.0
-        heights.append(value.item())
-        if way * before < 0:
-            stride /= 2
-        if step == 240 or stride < 1e-4 or way == 0:
-            break
-        before = way
-        following = min(math.log2(1200), max(math.log2(150), u + way * stride))
-        if following == u:  # at the edge of the picture
-            break
-        u = following
-        path.append(2**u)
-    return {
-        "frequencies": frequencies,
-        "curve": curve.tolist(),
-        "minima": int(minima.sum()),
-        "path": path,
-        "heights": heights,
-        "end_hz": path[-1],
-        "error_cents": cents(_f64(path[-1]), _f64(state["target_hz"])).item(),
     }
 
 
@@ -221,6 +179,9 @@ TWINS: dict[str, Callable[[State], dict[str, Any]]] = {
     "gain": gain,
     "oscillator": oscillator,
     "landscape": landscape,
+    "escape": escape,
+    "transport": transport,
+    "deflation": deflation,
     "drawbars": drawbars,
     "nyquist": nyquist,
     "frame_rate": frame_rate,
