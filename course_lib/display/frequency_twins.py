@@ -78,7 +78,7 @@ def _disagreement(prediction: Tensor, target: Tensor, window: str, lags: float) 
     return 1 - (weight * one * two).sum() / ((weight * one * one).sum() * (weight * two * two).sum()).sqrt()
 
 
-def _loss(name: str, window: str = "hann", lags: float = 32.0) -> Callable[[Tensor, Tensor], Tensor]:
+def _loss(name: str, window: str = "hann", lags: float = 8.0) -> Callable[[Tensor, Tensor], Tensor]:
     losses: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
         "waveform_l1": waveform_l1,
         "waveform_mse": lambda p, t: (p - t).square().mean(),

@@ -82,16 +82,19 @@ function landscape(goal, loss, { window = "hann", lags = 1 } = {}) {
   };
 }
 
-// The curve does not depend on the ball: the last one is kept while it is dragged.
+// The landscape does not depend on the ball: the last one is kept while it is dragged.
 let last = {};
-function rollIn(key, make, start_hz, target_hz) {
+function known(key, make) {
   if (last.key !== key) {
     const { at, curve: curveOf } = make(), curve = curveOf(), deep = 1e-9 * Math.max(...curve);
     const minima = curve.filter((v, i) => i > 0 && i < POINTS - 1 && v < curve[i - 1] - deep && v < curve[i + 1] - deep).length;
     last = { key, at, curve, minima };
   }
+  return last;
+}
+function rollIn({ at, curve, minima }, start_hz, target_hz) {
   // Normalised gradient descent in octaves: one stride downhill; where the slope has turned round, half the stride.
-  const { at, curve, minima } = last, path = [start_hz], heights = [];
+  const path = [start_hz], heights = [];
   let u = Math.log2(start_hz), stride = STRIDE, before = 0;
   for (let t = 0; t <= STEPS; t++) {
     const [value, slope] = at(path[t]), way = -Math.sign(slope);
@@ -124,9 +127,9 @@ const ballFigure = (title, target, more, compute, xTicks, actions) => ({
   ],
   compute,
   height: () => 320,
-  draw({ p, plot, view, width, height }, s, n) {
+  draw({ p, plot, view, width, height, box = [0, 0, width, height] }, s, n) {
     if (view.path !== n.path) { view.path = n.path; view.at = 0; }
-    const high = Math.max(...n.curve), c = (view.plot = plot([0, 0, width, height], {
+    const high = Math.max(...n.curve), c = (view.plot = plot(box, {
       title: NAMES[s.loss], legend: [[s.loss.startsWith("transport") ? "loss (Hz)" : "loss", p.mine], ["ball and its way", p.goal]],
       x: [LOW, HIGH], y: [0, high * 1.12], log: true, xTicks, xLabel: "frequency (Hz)",
     }, p));

@@ -87,7 +87,7 @@ function heard(s, part) {
   const whole = part === "found" ? new Float64Array(RATE) : noisy(sinesAt(truth, RATE), s.noise_db, s.seed), taken = part === "mixture" ? whole.map(() => 0) : sinesAt(found, RATE);
   return whole.map((v, i) => (0.75 / total) * (part === "found" ? taken[i] : v - taken[i]) * Math.min(1, (RATE - i) / 400));
 }
-const inCents = (v) => `${v > 0 ? "+" : ""}${fixed(v, 2)} cents`;
+const inCents = (v) => `${fixed(v, 2) > 0 ? "+" : ""}${fixed(v, 2)} cents`;
 const count = (s) => Math.min(s.taken, s.sines);
 
 const figure = {
@@ -103,7 +103,7 @@ const figure = {
   height: () => 340,
   draw({ g, p, plot, width, height }, s, n) {
     const bins = range(TOP / BIN + 1, (k) => k * BIN);
-    const c = plot([0, 0, width, height], { title: "Spectrum (dB)", legend: [["mixture", p.soft], ["what remains", p.goal], ["● found", p.mine], ["○ true", p.soft]], x: [0, TOP], y: [FLOOR, 12], xLabel: "frequency (Hz)" }, p);
+    const c = plot([0, 0, width, height], { title: width < 420 ? "dB" : "Spectrum (dB)", legend: [["mixture", p.soft], ["rest", p.goal], ["● found", p.mine], ["○ true", p.soft]], x: [0, TOP], y: [FLOOR, 12], xLabel: "frequency (Hz)" }, p);
     c.line(bins, n.mixture_db.slice(0, bins.length), p.soft, 1.5);
     c.line(bins, n.residual_spectrum_db.slice(0, bins.length), p.goal, 2.5);
     c.inside(() => {

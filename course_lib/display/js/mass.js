@@ -25,7 +25,11 @@ function toneInNoise(f, db = CLEAN) {
   const tone = tones([[f, 1]], 16000), level = noiseLevel(tone, db);
   return noisy(tone, db, 2).map((v) => v / (1 + level));
 }
-const sineWave = (f, n, rate, shape = Math.sin) => Float64Array.from({ length: n }, (_, i) => shape((TAU * f * i) / rate));
+function sineWave(f, n, rate, shape = Math.sin) {
+  const x = new Float64Array(n);
+  for (let i = 0; i < n; i++) x[i] = shape((TAU * f * i) / rate);
+  return x;
+}
 const WINDOWS = [["hann", "Hann"], ["rectangular", "rectangular"]];
 // One window over the whole sound, scaled so that a sine of amplitude 1 peaks at about 1.
 const whole = (n, window) => ({ size: n, starts: [0], gain: (window === "hann" ? 4 : 2) / n, window: window === "hann" ? hannWindow(n) : new Float64Array(n).fill(1) });

@@ -28,7 +28,7 @@ const figure = {
     const high = Math.max(...n.target_mass, ...n.sine_mass), a = (view.plot = plot([0, 0, width, top], { title: "Mass", legend: [["target", p.goal], ["sine", p.mine], ["● drag", p.mine]], x, y: [0, high * 1.15] }, p));
     for (const [m, colour] of [[n.target_mass, p.goal], [n.sine_mass, p.mine]]) a.line(CURVES, m, colour, 2);
     a.dot(s.sine_hz, Math.max(...n.sine_mass), p.mine, 8);
-    const b = plot([0, top, width, height - top], { title: "Mass summed from the left", legend: [["area between = loss", p.soft]], x, y: [0, 1.05], yTicks: [0, 0.25, 0.5, 0.75, 1], xLabel: "frequency (Hz)" }, p);
+    const b = plot([0, top, width, height - top], { title: "Summed from the left", legend: [["▒ between: loss", p.soft]], x, y: [0, 1.05], yTicks: [0, 0.25, 0.5, 0.75, 1], xLabel: "frequency (Hz)" }, p);
     b.inside(() => {
       g.fillStyle = p.edge;
       g.beginPath();
