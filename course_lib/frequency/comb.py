@@ -20,6 +20,7 @@ from course_lib.frequency.common import (
     spectral_quantiles,
 )
 
+MARGIN = 0.05  # share of the explained energy that a lower octave must add
 COARSE = 1 / 4
 SHARPEN = 4.0  # power of the magnitudes: noise counts little, and every partial still counts
 REACH_BINS = 0.1  # first stride of the polish: the K-th partial moves K times as far
@@ -148,10 +149,10 @@ def _unknown(
         sounds, guesses, rate, fine, steps, losses, partials=lambda f: f.unsqueeze(-1) * order, used=used,
         reach_bins=REACH_BINS,
     )  # fmt: skip
-    explained = best_amplitudes(sounds, hz.unsqueeze(-1) * order, rate, used)[2]
-    energy = sounds.square().sum(-1)
-    left = (1 - explained / energy).clamp(min=1e-9)
-    bic = n_samples * torch.log(left) + 2 * used.sum(-1) * math.log(n_samples)
-    best = bic.unflatten(0, (-1, k)).argmin(-1, keepdim=True)
+    explained = best_amplitudes(sounds, hz.unsqueeze(-1) * order, rate, used)[2].unflatten(0, (-1, k))
+    # A lower pitch has more partials below the same ceiling and so always explains a little more: it must explain
+    # MARGIN more. The first hypothesis, the highest pitch, that comes that close to the best is taken.
+    enough = explained >= (1 - MARGIN) * explained.amax(-1, keepdim=True)
+    best = enough.to(torch.uint8).argmax(-1, keepdim=True)
     path.extend(s.unflatten(0, (-1, k)).gather(-1, best).squeeze(-1) for s in steps)
     return hz.unflatten(0, (-1, k)).gather(-1, best).squeeze(-1)

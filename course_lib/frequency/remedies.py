@@ -32,8 +32,8 @@ from course_lib.losses import (
 
 Path = tuple[list[Tensor], list[float]]
 Loss = Callable[[Tensor, Tensor], Tensor]
-# Share of the steps that go to the coarse search where a polish follows: 150 of 210.
-COARSE = 5 / 7
+# Share of the steps that go to the coarse search where a polish follows.
+COARSE = 0.45
 STRIDE = 0.02  # first stride, in units of the Nyquist frequency
 SHARPEN = 16.0  # power of the target's magnitudes
 STARTS = 32
