@@ -16,7 +16,8 @@ def cramer_rao_hz(
 ) -> Tensor:
     """Least standard deviation that any unbiased estimate of the frequencies can have, in white Gaussian noise.
 
-    Amplitudes and phases count as unknown. Phases hardly matter while the sinusoids are some bins apart: 0 in mid-sound.
+    Amplitudes and phases count as unknown. The phase itself is taken as 0 in mid-sound: it hardly matters while the
+    sinusoids are some bins apart.
 
     Args:
         hz: (…, K), Hz, below Nyquist.
@@ -27,7 +28,7 @@ def cramer_rao_hz(
         harmonic: the K frequencies are multiples of one unknown; its own deviation is returned, (…).
 
     Returns:
-        (…, K) standard deviations, Hz; (…) with `harmonic`, for the number that the frequencies are multiples of, hz[…, 0].
+        (…, K) standard deviations, Hz; (…) with `harmonic`: of hz[…, 0], which the others are multiples of.
 
     Raises:
         ValueError: shapes that do not agree, NaN, noise power that is not above 0, frequencies at or above Nyquist.
@@ -36,7 +37,7 @@ def cramer_rao_hz(
     Chapter: book/sines/many_sines.ipynb
 
     >>> cramer_rao_hz([1000.0], [1.0], 0.5, 4096, 16000).round(decimals=4)
-    tensor([0.0336])
+    tensor([0.0337])
     """
     rate, n = check_sample_rate(sample_rate), check_count(n_samples, "n_samples", minimum=4)
     f = check_frequency(hz, "hz", rate, below_nyquist=True)

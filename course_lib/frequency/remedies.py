@@ -20,6 +20,7 @@ from course_lib.frequency.common import (
     half_cosine,
     polish,
     sines,
+    slide,
     spectral_peak,
 )
 from course_lib.losses import (
@@ -32,8 +33,8 @@ from course_lib.losses import (
 
 Path = tuple[list[Tensor], list[float]]
 Loss = Callable[[Tensor, Tensor], Tensor]
-# Share of the steps that go to the coarse search where a polish follows.
-COARSE = 0.45
+# Share of the steps with which the lags grow; the rest polishes.
+COARSE = 5 / 7
 STRIDE = 0.02  # first stride, in units of the Nyquist frequency
 SHARPEN = 16.0  # power of the target's magnitudes
 STARTS = 32
@@ -161,10 +162,17 @@ def _multi_start(sound: Tensor, start: Tensor, rate: float, steps: int, way: Pat
 
 def _transport(sound: Tensor, start: Tensor, rate: float, steps: int, way: Path) -> Tensor:
     """Optimal transport of spectra, the target's sharpened: one valley, as wide as the frequency axis. Then polish."""
-    loss = functools.partial(spectral_transport_loss, sample_rate=rate, target_power=SHARPEN)
-    coarse = round(steps * COARSE)
-    hz = _roll(loss, sound, start, rate, half_cosine(STRIDE, coarse), way, learn_all=False)
-    return polish(sound, hz, rate, steps - coarse, *way)
+    coarse, scale, goal = round(steps / 4), rate / 2, sound.float()
+    low, high = _limits(rate, sound.shape[-1])
+
+    def distance(x: Tensor) -> Tensor:
+        wave = sines(x * scale, sound.shape[-1], rate)
+        return spectral_transport_loss(wave, goal, rate, target_power=SHARPEN).expand(len(goal))
+
+    inner: list[Tensor] = []
+    x = slide(distance, start / scale, 0.25, coarse, inner, way[1], (low / scale, high / scale))
+    way[0].extend(p * scale for p in inner)
+    return polish(sound, x * scale, rate, steps - coarse, *way)
 
 
 def _lag(sound: Tensor, start: Tensor, rate: float, steps: int, way: Path) -> Tensor:
