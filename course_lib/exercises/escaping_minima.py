@@ -50,7 +50,7 @@ def _judge_work_hz(answer: Any) -> str:
         if close(got, _not_scaled(*pair, bin_hz), 1e-5):
             raise Wrong("the two heaps hold different amounts of sand. Divide each by its own sum first.")
         if close(got, _bin_by_bin(*pair, bin_hz), 1e-5):
-            raise Wrong("this compares bin with bin, as spectrum L1 does, and cannot say how far. Sum up before comparing.")
+            raise Wrong("this compares bin with bin, as spectrum L1 does, and cannot say how far. Sum up first.")
         if close(got.abs(), abs(float(_signed(*pair, bin_hz))), 1e-5):
             raise Wrong("sand carried up and sand carried down cancel here. Take the absolute value before the sum.")
         raise Wrong(f"{bins} bins of {bin_hz:g} Hz: you say {float(got):.4g} Hz, it takes {oracle:.4g} Hz.")
@@ -99,7 +99,7 @@ def _judge_best_line_hz(answer: Any) -> str:
         if close(got, _middle(spectrum, bin_hz), 1e-6):
             raise Wrong("the middle of the axis. Where does the middle of the sand lie?")
         raise Wrong(f"{bins} bins: you say {float(got):.4g} Hz, but least work is to {oracle:.4g} Hz.")
-    return "the median, found by trying every bin. As long as a tone has more than half of the sand, it holds the median."
+    return "the median, found by trying every bin. A tone with more than half of the sand holds it."
 
 
 EXERCISES = [
@@ -109,8 +109,8 @@ EXERCISES = [
         ("Scale both to a sum of 1. What is missing below a bin must be carried across it.",
          "torch.cumsum gives how much lies at or below each bin; add up the absolute differences, times bin_hz."),
         work_hz,
-        "In one dimension optimal transport needs no optimisation: the running sums say how much crosses each bin. Every "
-        "operation has a gradient, so it is a loss.",
+        "In one dimension optimal transport needs no optimisation: the running sums say how much crosses each bin. "
+        "Every operation has a gradient, so it is a loss.",
     ),
     Exercise(
         "escaping_minima-2",
@@ -118,8 +118,8 @@ EXERCISES = [
         ("Move the line by one bin: it comes closer to the sand on one side, farther from that on the other.",
          "It stops paying where half of the sand lies on either side. The running sum tells where that is."),
         best_line_hz,
-        "The median. The slope of the work is the sand below minus the sand above, so it points towards the median from "
-        "everywhere. Sharpening gives one peak more than half of the sand, and with it the median.",
+        "The median. The slope of the work is the sand below minus the sand above, so it points towards the median "
+        "from everywhere. Sharpening gives one peak more than half of the sand, and with it the median.",
     ),
 ]  # fmt: skip
 
