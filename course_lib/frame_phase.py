@@ -104,57 +104,51 @@ def frame_lines(frequency_hz: Tensor, frames: Frames, sample_rate: float) -> tup
     return torch.addcmul(left / sample_rate, rise, frames.late.double() / frames.n_frames), rise
 
 
-class FrameTicks(NamedTuple):
-    """The phase of sample j of a frame: start + step · j + bend · j (j − 1) / 2, in ticks; TURN of them are a turn.
-
-    Whole numbers: they overflow by whole turns and never round.
-    """
+class FramePhase(NamedTuple):
+    """The phase of sample j of a frame: start + step · j + bend · j (j − 1) / 2, in turns; each (batch · n_frames, 1)."""
 
     start: Tensor
     step: Tensor
     bend: Tensor
 
-    def at(self, rows: slice, hop: int) -> Tensor:
-        """The ticks of some frames of the flattened batch, (rows, hop)."""
-        j = torch.arange(hop, device=self.start.device)
-        start, step, bend = (x.view(-1)[rows].unsqueeze(-1) for x in self)
-        return torch.addcmul(start + step * j, bend, j * (j - 1) // 2)
+    def radians(self, rows: slice, hop: int, multiples: tuple[int, ...], dtype: torch.dtype) -> Tensor:
+        """Whole multiples of the phase, (multiples, rows, hop), wrapped to [−π, π] before they are rounded to dtype."""
+        start, step, bend = (x[rows] for x in self)
+        j = torch.arange(hop, device=start.device, dtype=start.dtype)
+        turns = torch.addcmul(torch.addcmul(start, step, j), bend, j * (j - 1) / 2)
+        turns = turns * torch.tensor(multiples, device=start.device, dtype=start.dtype).view(-1, 1, 1)
+        return turns.sub_(turns.round()).to(dtype).mul_(2 * math.pi)
 
 
-def radians(ticks: Tensor, dtype: torch.dtype) -> Tensor:
-    """Ticks as radians in [−π, π]."""
-    return (ticks * (2**64 // TURN)).to(dtype) * (2 * math.pi / 2**64)  # a turn fills the integer: it wraps by itself
+def frame_phase(step: Tensor, bend: Tensor, resting: Tensor, frames: Frames) -> FramePhase:
+    """Sum the lines of `frame_lines`, (batch, n_frames), into phases: over the frames in whole numbers, which overflow
+    by whole turns and never round.
 
-
-def frame_ticks(step: Tensor, bend: Tensor, resting: Tensor, frames: Frames) -> FrameTicks:
-    """Sum the lines of `frame_lines`, (…, n_frames), into phases.
-
-    resting: (…, n_frames), frames that begin with a sample at rest, which does not move the phase.
+    resting: (batch, n_frames), frames that begin with a sample at rest, which does not move the phase.
     """
-    ticks = ((step - step.floor()) * TURN).long()
-    rise = (bend * TURN).long()
+    ticks, rise = ((step - step.floor()) * TURN).long(), (bend * TURN).long()
     length = frames.length
     late = torch.where(resting, ticks, 0)
     move = ticks * length + rise * (length * (length - 1) // 2) - late
-    return FrameTicks(move.cumsum(-1) - move - late, ticks, rise)
+    start = (move.cumsum(-1) - move - late) & (TURN - 1)
+    return FramePhase(*(x.reshape(-1, 1) for x in (start.double() / TURN, step, bend)))
 
 
-def frame_ticks_gradient(turned: Tensor, frames: Frames, resting: Tensor) -> tuple[Tensor, Tensor]:
-    """The transpose of `frame_ticks`.
+def frame_phase_gradient(moments: Tensor, frames: Frames, resting: Tensor) -> tuple[Tensor, Tensor]:
+    """The transpose of `frame_phase`.
 
     Args:
-        turned: (…, n_frames, 3), gradients by phase summed over each frame's samples: plain, times j and times
-            j (j − 1) / 2; by turns.
+        moments: (batch, n_frames, 3), gradients by the phase in turns, summed over each frame's samples: plain, times
+            j and times j (j − 1) / 2.
         frames: the layout.
-        resting: as `frame_ticks`.
+        resting: as `frame_phase`.
 
     Returns:
-        Gradients by step and bend, (…, n_frames).
+        Gradients by step and bend, (batch, n_frames) each.
     """
-    total, by_step, by_bend = turned.unbind(-1)
+    total, by_step, by_bend = moments.unbind(-1)
     later = total.flip(-1).cumsum(-1).flip(-1) - total  # a frame moves the phase of all later ones
-    length = frames.length
-    rests = resting.to(total.dtype)
+    length, rests = frames.length, resting.to(total.dtype)
     return by_step - rests * total + later * (length - rests), by_bend + later * (length * (length - 1) // 2)
 
 

@@ -82,8 +82,17 @@ def mask_above_nyquist(distribution: Any, f0_hz: Any, sample_rate: float) -> Ten
     """
     rate = check_sample_rate(sample_rate)
     f0, d = _check_pair(f0_hz, distribution, rate)
-    partials = harmonic_frequencies(f0, d.shape[-1])
-    return torch.where((partials > 0) & (partials < rate / 2), d, torch.zeros_like(d))
+    return _mask(d, f0, rate)
+
+
+def _mask(shares: Tensor, f0: Tensor, rate: float) -> Tensor:
+    """`mask_above_nyquist` of checked input."""
+    k = torch.arange(1, shares.shape[-1] + 1, device=f0.device, dtype=f0.dtype)
+    partials = f0.detach().unsqueeze(-1) * k
+    lowest, highest = partials.aminmax()
+    if lowest > 0 and highest < rate / 2:  # nothing to silence
+        return shares.expand(torch.broadcast_shapes(shares.shape, partials.shape))
+    return torch.where((partials > 0) & (partials < rate / 2), shares, torch.zeros_like(shares))
 
 
 def normalise_distribution(distribution: Any) -> Tensor:
@@ -196,13 +205,13 @@ def harmonic_synth(
     n_samples = check_count(n_samples, "n_samples")
     f0, d = _check_pair(f0_hz, distribution, rate)
     shares = _check_amplitude(amplitude, f0, "amplitude").unsqueeze(-1) * d
-    too_high = (f0 > rate / 2) & (shares.detach() != 0).any(-1)
-    if bool(too_high.any()):
+    too_high = f0.detach() > rate / 2
+    if bool(too_high.any()) and bool((too_high & (shares.detach() != 0).any(-1)).any()):
         raise ValueError(
             f"f0_hz must not exceed Nyquist, sample_rate / 2 = {rate / 2:g} Hz, where there is sound; "
             f"got {f0.detach().max().item():g} Hz. Lower it or raise the sample rate"
         )
-    shares = mask_above_nyquist(shares, f0, rate) if mask else shares * (f0 > 0).unsqueeze(-1)
+    shares = _mask(shares, f0, rate) if mask else shares * (f0 > 0).unsqueeze(-1)
     return METHODS[method](f0, shares, n_samples, rate)
 
 

@@ -25,13 +25,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from course_lib.frame_phase import (
+    FramePhase,
     Frames,
-    FrameTicks,
     frame_lines,
-    frame_ticks,
-    frame_ticks_gradient,
+    frame_phase,
+    frame_phase_gradient,
     frames_of,
-    radians,
     refuse_double_backward,
     short_hops,
 )
@@ -74,13 +73,14 @@ def half_steps(n_harmonics: int) -> int:
 class _Blocks:
     """The controls of all sounds as rows, one for each frame, worked on block by block in buffers that are reused."""
 
-    def __init__(self, shares: Tensor, ticks: FrameTicks, frames: Frames) -> None:
-        self.shares, self.ticks, self.frames = shares.flatten(0, 1), ticks, frames
+    def __init__(self, shares: Tensor, phase: FramePhase, frames: Frames) -> None:
+        self.shares, self.phase, self.frames = shares.flatten(0, 1), phase, frames
         self.n_rows, self.n_harmonics = self.shares.shape
         self.h, self.hop = half_steps(self.n_harmonics), frames.hop
         self.rows = min(self.n_rows, max(1, BLOCK.get(shares.device.type, BLOCK["cuda"]) // self.hop))
-        self.buffers = [shares.new_empty(4 * (self.h + 1) * self.rows * self.hop) for _ in range(3)]
-        self.way = frames.way(shares.dtype).expand(frames.n_frames, -1)
+        size = 2 * (self.h + 1) * self.rows * self.hop
+        self.powers, self.products = shares.new_empty(2 * size), shares.new_empty(size)
+        self.ways = frames.way(shares.dtype).expand(frames.n_frames, -1)
 
     def __iter__(self) -> Iterator[tuple[slice, Tensor]]:
         """The rows of each block, and for each row that of the next frame (its own, if it is the last)."""
@@ -89,18 +89,15 @@ class _Blocks:
             last = (rows + 1) % self.frames.n_frames == 0
             yield slice(i, i + len(rows)), torch.where(last, rows, rows + 1)
 
-    def buffer(self, i: int, *shape: int) -> Tensor:
-        """The beginning of a buffer, in this shape."""
-        return self.buffers[i][: math.prod(shape)].view(shape)
+    def way(self, rows: slice) -> Tensor:
+        """How far each sample is on its way to the next frame, (rows, 1, hop)."""
+        return self.ways[torch.arange(rows.start, rows.stop, device=self.ways.device) % len(self.ways)].unsqueeze(1)
 
     def steps(self, rows: slice) -> tuple[Tensor, Tensor]:
-        """Cosines and sines of a block: babies (2, 2 (h + 1), rows, hop), plain and times the way, and giants
-        (2, h + 1, rows, hop)."""
+        """Cosines and sines of baby and giant steps, (2, rows, h + 1, hop) each."""
         h, n = self.h, rows.stop - rows.start
-        ticks = self.ticks.at(rows, self.hop)
-        angles = radians(torch.stack([ticks, ticks * (2 * h + 1)]), self.shares.dtype)
-        powers = self.buffer(0, 2, h + 1, 2, n, self.hop)
-        cos, sin = powers
+        angles = self.phase.radians(rows, self.hop, (1, 2 * h + 1), self.shares.dtype)
+        cos, sin = powers = self.powers[: 4 * (h + 1) * n * self.hop].view(2, h + 1, 2, n, self.hop)
         cos[0], sin[0] = 1, 0
         torch.cos(angles, out=cos[1])
         torch.sin(angles, out=sin[1])
@@ -111,38 +108,41 @@ class _Blocks:
             torch.mul(cos[old], cos[known], out=cos[new]).addcmul_(sin[old], sin[known], value=-1)
             torch.mul(cos[old], sin[known], out=sin[new]).addcmul_(sin[old], cos[known])
             known += more
-        babies = self.buffer(1, 2, 2, h + 1, n, self.hop)
-        babies[:, 0] = powers[:, :, 0]
-        babies[0, 0, 0] = 0.5  # q = 0 is its own partner, and would count twice
-        way = self.way[torch.arange(rows.start, rows.stop, device=ticks.device) % self.frames.n_frames]
-        torch.mul(babies[:, 0], way, out=babies[:, 1])
-        return babies.flatten(1, 2), powers[:, :, 1]
+        cos[0, 0] = 0.5  # q = 0 is its own partner, and would count twice
+        babies, giants = powers.permute(2, 0, 3, 1, 4)
+        return babies, giants
 
-    def sum(self, folded: Tensor, babies: Tensor, giants: tuple[Tensor, Tensor]) -> Tensor:
+    def sum(self, folded: Tensor, babies: Tensor, giants: tuple[Tensor, Tensor], way: Tensor) -> Tensor:
         """Σ_p giants · (inner sums over the babies), (rows, hop)."""
-        outer = self.buffer(2, *babies[:, : self.h + 1].shape)
-        for i, giant in enumerate(giants):
-            torch.mul((folded[i] @ babies[i].transpose(0, 1)).transpose(0, 1), giant, out=outer[i])
-        return outer.sum((0, 1))
+        n = len(way)
+        inner = self.products[: 2 * n * (self.h + 1) * self.hop].view(n, 2, self.h + 1, self.hop)
+        total: Tensor | None = None
+        for fold, baby, giant in zip(folded, babies, giants, strict=True):
+            torch.bmm(fold, baby, out=inner.flatten(1, 2))
+            part = inner[:, 0].addcmul_(inner[:, 1], way).mul_(giant).sum(1)
+            total = part if total is None else total.add_(part)
+        assert total is not None
+        return total
 
 
 def _fold(shares: Tensor, after: Tensor, h: int) -> Tensor:
-    """Shares of this frame and the step to the next, (rows, K) each → sums and differences (2, rows, h + 1, 2 (h + 1))."""
-    both = torch.stack([shares, after - shares], dim=1)  # (rows, 2, K)
+    """Sums and differences of ±q, for this frame and for the step to the next: (2, rows, 2 (h + 1), h + 1)."""
+    both = torch.stack([shares, after - shares], dim=1)
     q = 2 * h + 1
-    grid = F.pad(both, (h + 1, (h + 1) * q - h - 1 - both.shape[-1])).view(*both.shape[:2], h + 1, q).transpose(1, 2)
+    grid = F.pad(both, (h + 1, (h + 1) * q - h - 1 - both.shape[-1])).view(len(both), 2 * (h + 1), q)
     plus, minus = grid[..., h:], grid[..., : h + 1].flip(-1)
-    return torch.stack([plus + minus, plus - minus]).flatten(-2)
+    return torch.stack([plus + minus, plus - minus])
 
 
 def _unfold(folded: Tensor, n_harmonics: int) -> tuple[Tensor, Tensor]:
     """The transpose of `_fold`: gradients by the shares of this frame and of the next, (rows, K) each."""
-    h = folded.shape[2] - 1
-    total, difference = folded.view(*folded.shape[:-1], 2, h + 1)
-    grid = folded.new_zeros(*total.shape[:-1], 2 * h + 1)
-    grid[..., h:] = total + difference
-    grid[..., : h + 1] += (total - difference).flip(-1)
-    this, step = grid.transpose(1, 2).flatten(-2)[..., h + 1 : h + 1 + n_harmonics].unbind(1)
+    h = folded.shape[-1] - 1
+    total, difference = folded
+    grid = folded.new_empty(*total.shape[:-1], 2 * h + 1)
+    torch.add(total, difference, out=grid[..., h:])
+    grid[..., h] *= 2  # q = 0 stands in both halves, and its difference in neither
+    grid[..., :h] = (total - difference)[..., 1:].flip(-1)
+    this, step = grid.view(len(total), 2, -1)[..., h + 1 : h + 1 + n_harmonics].unbind(1)
     return this - step, step
 
 
@@ -152,42 +152,44 @@ class _HarmonicSum(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, shares: Tensor, step: Tensor, bend: Tensor, resting: Tensor, frames: Frames) -> Tensor:
         ctx.save_for_backward(shares, step, bend, resting)
-        ctx.frames = frames
+        ctx.frames, ctx.phase = frames, frame_phase(step, bend, resting, frames)
         sound = shares.new_empty(len(shares), frames.n_frames * frames.hop)
         with torch.autocast(shares.device.type, enabled=False):
-            blocks = _Blocks(shares, frame_ticks(step, bend, resting, frames), frames)
+            blocks = _Blocks(shares, ctx.phase, frames)
             for rows, after in blocks:
                 babies, (cos, sin) = blocks.steps(rows)
                 folded = _fold(blocks.shares[rows], blocks.shares[after], blocks.h)
-                sound.view(-1, frames.hop)[rows] = blocks.sum(folded, babies, (sin, cos))
+                sound.view(-1, frames.hop)[rows] = blocks.sum(folded, babies, (sin, cos), blocks.way(rows))
         return frames.join(sound)
 
     @staticmethod
     @refuse_double_backward
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        shares, step, bend, resting = ctx.saved_tensors
+        shares, step, _, resting = ctx.saved_tensors
         frames, (need_shares, *need_f0) = ctx.frames, ctx.needs_input_grad
-        sound = frames.cut(grad).reshape(-1, frames.hop)
-        by_shares = torch.zeros_like(shares) if need_shares else None
-        turned = step.new_empty(step.numel(), 3)
+        sound = frames.cut(grad).reshape(-1, 1, frames.hop)
+        by_shares = torch.zeros_like(shares).flatten(0, 1)
+        moments = step.new_empty(step.numel(), 3)
         k = torch.arange(1, shares.shape[-1] + 1, device=shares.device, dtype=shares.dtype)
         j = torch.arange(frames.hop, device=step.device, dtype=step.dtype)
-        moments = torch.stack([torch.ones_like(j), j, j * (j - 1) / 2], dim=-1)
+        moment = torch.stack([torch.ones_like(j), j, j * (j - 1) / 2], dim=-1)
         with torch.autocast(shares.device.type, enabled=False):
-            blocks = _Blocks(shares, frame_ticks(step, bend, resting, frames), frames)
+            blocks = _Blocks(shares, ctx.phase, frames)
             for rows, after in blocks:
-                babies, (cos, sin) = blocks.steps(rows)
-                if any(need_f0):  # d sin kφ / dφ = k cos kφ: the same sum with k·a_k, its giants a quarter turn on
+                way, (babies, (cos, sin)) = blocks.way(rows), blocks.steps(rows)
+                if any(need_f0):  # d sin kφ / dφ = k cos kφ: the same sum of k·a_k, its giants a quarter turn on
                     folded = _fold(blocks.shares[rows] * k, blocks.shares[after] * k, blocks.h)
-                    slope = blocks.sum(folded, babies, (cos, -sin)) * sound[rows]
-                    turned[rows] = slope.to(step.dtype) @ moments
-                if by_shares is not None:
-                    weighed = ((giant * sound[rows]).transpose(0, 1) for giant in (sin, cos))
-                    folded = torch.stack([w @ b.permute(1, 2, 0) for w, b in zip(weighed, babies, strict=True)])
+                    slope = blocks.sum(folded, babies, (cos, -sin), way) * sound[rows, 0]
+                    moments[rows] = slope.to(step.dtype) @ moment
+                if need_shares:
+                    ends = torch.cat([sound[rows], sound[rows] * way], dim=1).unsqueeze(2)  # (rows, 2, 1, hop)
+                    weighed = ((giant.unsqueeze(1) * ends).flatten(1, 2) for giant in (sin, cos))
+                    folded = torch.stack([w @ b.transpose(1, 2) for w, b in zip(weighed, babies, strict=True)])
                     this, following = _unfold(folded, blocks.n_harmonics)
-                    by_shares.view(-1, blocks.n_harmonics)[rows] += this
-                    by_shares.view(-1, blocks.n_harmonics).index_add_(0, after, following)
-        if not any(need_f0):
-            return by_shares, None, None, None, None
-        turned = turned.view(*step.shape, 3) * (2 * math.pi)
-        return by_shares, *frame_ticks_gradient(turned, frames, resting), None, None
+                    by_shares[rows] += this
+                    by_shares.index_add_(0, after, following)
+        by_step, by_bend = None, None
+        if any(need_f0):
+            moments = moments.view(*step.shape, 3) * (2 * math.pi)
+            by_step, by_bend = frame_phase_gradient(moments, frames, resting)
+        return by_shares.view_as(shares) if need_shares else None, by_step, by_bend, None, None
