@@ -116,7 +116,7 @@ class FramePhase(NamedTuple):
         start, step, bend = (x[rows] for x in self)
         j = torch.arange(hop, device=start.device, dtype=start.dtype)
         turns = torch.addcmul(torch.addcmul(start, step, j), bend, j * (j - 1) / 2)
-        turns = turns * torch.tensor(multiples, device=start.device, dtype=start.dtype).view(-1, 1, 1)
+        turns = torch.stack([turns * m if m > 1 else turns for m in multiples])
         return turns.sub_(turns.round()).to(dtype).mul_(2 * math.pi)
 
 

@@ -112,10 +112,13 @@ class _Blocks:
         babies, giants = powers.permute(2, 0, 3, 1, 4)
         return babies, giants
 
+    def inner(self, way: Tensor) -> Tensor:
+        """Room for inner sums, by this frame and by the step to the next: (rows, 2, h + 1, hop)."""
+        return self.products[: 2 * (self.h + 1) * way.numel()].view(len(way), 2, self.h + 1, self.hop)
+
     def sum(self, folded: Tensor, babies: Tensor, giants: tuple[Tensor, Tensor], way: Tensor) -> Tensor:
         """Σ_p giants · (inner sums over the babies), (rows, hop)."""
-        n = len(way)
-        inner = self.products[: 2 * n * (self.h + 1) * self.hop].view(n, 2, self.h + 1, self.hop)
+        inner = self.inner(way)
         total: Tensor | None = None
         for fold, baby, giant in zip(folded, babies, giants, strict=True):
             torch.bmm(fold, baby, out=inner.flatten(1, 2))
@@ -123,6 +126,15 @@ class _Blocks:
             total = part if total is None else total.add_(part)
         assert total is not None
         return total
+
+    def sum_transposed(self, grad: Tensor, babies: Tensor, giants: tuple[Tensor, Tensor], way: Tensor) -> Tensor:
+        """The transpose of `sum`: gradients by the folded shares for gradients by the sound, (rows, 1, hop)."""
+        inner, folds = self.inner(way), []
+        for baby, giant in zip(babies, giants, strict=True):
+            torch.mul(giant, grad, out=inner[:, 0])
+            torch.mul(inner[:, 0], way, out=inner[:, 1])
+            folds.append(inner.flatten(1, 2) @ baby.transpose(1, 2))
+        return torch.stack(folds)
 
 
 def _fold(shares: Tensor, after: Tensor, h: int) -> Tensor:
@@ -182,9 +194,7 @@ class _HarmonicSum(torch.autograd.Function):
                     slope = blocks.sum(folded, babies, (cos, -sin), way) * sound[rows, 0]
                     moments[rows] = slope.to(step.dtype) @ moment
                 if need_shares:
-                    ends = torch.cat([sound[rows], sound[rows] * way], dim=1).unsqueeze(2)  # (rows, 2, 1, hop)
-                    weighed = ((giant.unsqueeze(1) * ends).flatten(1, 2) for giant in (sin, cos))
-                    folded = torch.stack([w @ b.transpose(1, 2) for w, b in zip(weighed, babies, strict=True)])
+                    folded = blocks.sum_transposed(sound[rows], babies, (sin, cos), way)
                     this, following = _unfold(folded, blocks.n_harmonics)
                     by_shares[rows] += this
                     by_shares.index_add_(0, after, following)
