@@ -18,7 +18,7 @@ from course_lib.envelopes import upsample, upsample_frequency
 from course_lib.exercises import exercise
 from course_lib.fit import FitDiverged, History, fit
 from course_lib.landscapes import gradient_over_frequency, gradient_sign_accuracy, local_minima, loss_over_frequency
-from course_lib.losses import multiscale_spectral_loss, spectral_l1, stft_magnitude, waveform_l1
+from course_lib.losses import MultiscaleSpectralLoss, multiscale_spectral_loss, spectral_l1, stft_magnitude, waveform_l1
 from course_lib.partials import measure_harmonics, project_harmonics
 from course_lib.phase import instantaneous_phase
 from course_lib.synths.additive import additive_synth
@@ -39,13 +39,14 @@ from course_lib.units import amplitude_to_db, cents, db_to_amplitude, exp_sigmoi
 __version__ = "0.1.0"
 
 __all__ = [
-    "FitDiverged", "HarmonicControls", "HarmonicSynth", "History", "LinearGain", "Oscillator", "additive_synth",
-    "amplitude_to_db", "animate_history", "apply_response", "cents", "clip_names", "db_to_amplitude", "estimate_f0",
-    "exercise", "exp_sigmoid", "fit", "gradient_over_frequency", "gradient_sign_accuracy", "harmonic_controls",
-    "harmonic_frequencies", "harmonic_synth", "hz_to_midi", "instantaneous_phase", "listen", "live_figure",
-    "load_audio", "load_clip", "local_minima", "loss_over_frequency", "loudness_db", "lowpass", "lowpass_response",
-    "mask_above_nyquist", "measure_harmonics", "midi_to_hz", "multiscale_spectral_loss", "normalise_distribution",
-    "plot_envelopes", "plot_history", "plot_loss_landscape", "plot_spectrogram", "plot_spectrum", "plot_waveform",
-    "project_harmonics", "rfft_frequencies", "scale_parameters", "sinusoid", "spectral_l1", "stft_magnitude",
-    "upsample", "upsample_frequency", "waveform_l1",
+    "FitDiverged", "HarmonicControls", "HarmonicSynth", "History", "LinearGain", "MultiscaleSpectralLoss",
+    "Oscillator", "additive_synth", "amplitude_to_db", "animate_history", "apply_response", "cents", "clip_names",
+    "db_to_amplitude", "estimate_f0", "exercise", "exp_sigmoid", "fit", "gradient_over_frequency",
+    "gradient_sign_accuracy", "harmonic_controls", "harmonic_frequencies", "harmonic_synth", "hz_to_midi",
+    "instantaneous_phase", "listen", "live_figure", "load_audio", "load_clip", "local_minima",
+    "loss_over_frequency", "loudness_db", "lowpass", "lowpass_response", "mask_above_nyquist", "measure_harmonics",
+    "midi_to_hz", "multiscale_spectral_loss", "normalise_distribution", "plot_envelopes", "plot_history",
+    "plot_loss_landscape", "plot_spectrogram", "plot_spectrum", "plot_waveform", "project_harmonics",
+    "rfft_frequencies", "scale_parameters", "sinusoid", "spectral_l1", "stft_magnitude", "upsample",
+    "upsample_frequency", "waveform_l1",
 ]  # fmt: skip

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import torch
@@ -41,6 +41,11 @@ class Frames(NamedTuple):
         j = torch.arange(self.hop, device=self.late.device)
         late = self.late[:1] if self.whole else self.late
         return (late.unsqueeze(-1) + self.n_frames * j).to(dtype) / self.n_samples
+
+    def way_of(self, rows: slice, dtype: torch.dtype) -> Tensor:
+        """The same for rows of a batch of sounds, (rows, 1, hop)."""
+        frames = torch.arange(rows.start, rows.stop, device=self.late.device) % self.n_frames
+        return self.way(dtype).expand(self.n_frames, -1)[frames].unsqueeze(1)
 
     def join(self, rows: Tensor) -> Tensor:
         """(batch, n_frames · hop) → (batch, n_samples): what each frame owns, one after the other."""
@@ -105,7 +110,7 @@ def frame_lines(frequency_hz: Tensor, frames: Frames, sample_rate: float) -> tup
 
 
 class FramePhase(NamedTuple):
-    """The phase of sample j of a frame: start + step · j + bend · j (j − 1) / 2, in turns; each (batch · n_frames, 1)."""
+    """The phase of sample j of a frame: start + step · j + bend · j (j − 1) / 2, in turns; each (rows, 1)."""
 
     start: Tensor
     step: Tensor
@@ -150,6 +155,13 @@ def frame_phase_gradient(moments: Tensor, frames: Frames, resting: Tensor) -> tu
     later = total.flip(-1).cumsum(-1).flip(-1) - total  # a frame moves the phase of all later ones
     length, rests = frames.length, resting.to(total.dtype)
     return by_step - rests * total + later * (length - rests), by_bend + later * (length * (length - 1) // 2)
+
+
+def row_blocks(n_rows: int, n_frames: int, size: int, device: torch.device) -> Iterator[tuple[slice, Tensor]]:
+    """The frames of all sounds in blocks of rows, and for each row that of the next frame (its own, if the last)."""
+    for i in range(0, n_rows, max(1, size)):
+        rows = torch.arange(i, min(i + max(1, size), n_rows), device=device)
+        yield slice(i, i + len(rows)), torch.where((rows + 1) % n_frames == 0, rows, rows + 1)
 
 
 class _Refuse(torch.autograd.Function):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import course_lib as cl
 from course_lib.frame_phase import LONGEST_HOP, frames_of
-from course_lib.synths import harmonic_fast
+from course_lib.synths import additive_fast, harmonic_fast
 
 SR = 16_000
 D = torch.float64
@@ -232,6 +232,38 @@ def test_unknown_method_lists_the_names(method):
 def test_bad_input_whatever_the_method(method, f0, a, d, message):
     with pytest.raises(ValueError, match=message):
         cl.harmonic_synth(torch.tensor(f0), torch.tensor(a), torch.tensor(d), 100, SR, method=method)
+
+
+# --- free partials --------------------------------------------------------------------------------------------
+
+
+@given(
+    st.integers(1, 9), st.integers(1, 8), st.integers(0, 700), st.sampled_from([(), (2,), (2, 3)]), st.integers(0, 999)
+)
+@settings(max_examples=60)
+def test_free_partials_same_sound_and_gradients(n_frames, k, extra, lead, seed):
+    f0, _, d = controls(n_frames, k, lead, seed)
+    f = (f0.detach().unsqueeze(-1) * (1 + 3 * d.detach().abs())).where(d.detach() > -0.8, 0.0).requires_grad_()
+    pair = []
+    for method in harmonic_methods():
+        sound = cl.additive_synth(f, d, n_frames + extra, SR, method=method)
+        weight = torch.linspace(-1, 1, sound.numel(), dtype=D).view_as(sound)
+        pair.append([sound.detach(), *torch.autograd.grad((sound * weight).sum(), (f, d))])
+    for got, want in zip(*pair, strict=True):
+        assert float((got - want).abs().max()) <= 1e-9 * max(1.0, float(want.abs().max()))
+
+
+def test_free_partials_in_any_block_and_broadcast(monkeypatch):
+    f, a = torch.rand(2, 30, 5, dtype=D) * 4000, torch.rand(30, 5, dtype=D, requires_grad=True)
+    whole = cl.additive_synth(f, a, 900, SR)
+    torch.testing.assert_close(whole, cl.additive_synth(f, a, 900, SR, method="reference"), atol=1e-9, rtol=0)
+    monkeypatch.setitem(additive_fast.BLOCK, "cpu", 1000)
+    torch.testing.assert_close(cl.additive_synth(f, a, 900, SR), whole, atol=1e-12, rtol=0)
+    (first,) = torch.autograd.grad(whole.square().sum(), a, create_graph=True)
+    with pytest.raises(NotImplementedError, match="no second derivative"):
+        first.sum().backward()
+    with pytest.raises(ValueError, match="choose one of fast, reference"):
+        cl.additive_synth(f, a, 900, SR, method="slow")
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")

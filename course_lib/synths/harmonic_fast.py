@@ -32,6 +32,7 @@ from course_lib.frame_phase import (
     frame_phase_gradient,
     frames_of,
     refuse_double_backward,
+    row_blocks,
     short_hops,
 )
 
@@ -80,18 +81,9 @@ class _Blocks:
         self.rows = min(self.n_rows, max(1, BLOCK.get(shares.device.type, BLOCK["cuda"]) // self.hop))
         size = 2 * (self.h + 1) * self.rows * self.hop
         self.powers, self.products = shares.new_empty(2 * size), shares.new_empty(size)
-        self.ways = frames.way(shares.dtype).expand(frames.n_frames, -1)
 
     def __iter__(self) -> Iterator[tuple[slice, Tensor]]:
-        """The rows of each block, and for each row that of the next frame (its own, if it is the last)."""
-        for i in range(0, self.n_rows, self.rows):
-            rows = torch.arange(i, min(i + self.rows, self.n_rows), device=self.shares.device)
-            last = (rows + 1) % self.frames.n_frames == 0
-            yield slice(i, i + len(rows)), torch.where(last, rows, rows + 1)
-
-    def way(self, rows: slice) -> Tensor:
-        """How far each sample is on its way to the next frame, (rows, 1, hop)."""
-        return self.ways[torch.arange(rows.start, rows.stop, device=self.ways.device) % len(self.ways)].unsqueeze(1)
+        return row_blocks(self.n_rows, self.frames.n_frames, self.rows, self.shares.device)
 
     def steps(self, rows: slice) -> tuple[Tensor, Tensor]:
         """Cosines and sines of baby and giant steps, (2, rows, h + 1, hop) each."""
@@ -171,7 +163,9 @@ class _HarmonicSum(torch.autograd.Function):
             for rows, after in blocks:
                 babies, (cos, sin) = blocks.steps(rows)
                 folded = _fold(blocks.shares[rows], blocks.shares[after], blocks.h)
-                sound.view(-1, frames.hop)[rows] = blocks.sum(folded, babies, (sin, cos), blocks.way(rows))
+                sound.view(-1, frames.hop)[rows] = blocks.sum(
+                    folded, babies, (sin, cos), frames.way_of(rows, shares.dtype)
+                )
         return frames.join(sound)
 
     @staticmethod
@@ -188,7 +182,7 @@ class _HarmonicSum(torch.autograd.Function):
         with torch.autocast(shares.device.type, enabled=False):
             blocks = _Blocks(shares, ctx.phase, frames)
             for rows, after in blocks:
-                way, (babies, (cos, sin)) = blocks.way(rows), blocks.steps(rows)
+                way, (babies, (cos, sin)) = frames.way_of(rows, shares.dtype), blocks.steps(rows)
                 if any(need_f0):  # d sin kφ / dφ = k cos kφ: the same sum of k·a_k, its giants a quarter turn on
                     folded = _fold(blocks.shares[rows] * k, blocks.shares[after] * k, blocks.h)
                     slope = blocks.sum(folded, babies, (cos, -sin), way) * sound[rows, 0]
