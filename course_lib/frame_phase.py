@@ -188,7 +188,7 @@ def refuse_double_backward(backward: Callable[..., tuple[Tensor | None, ...]]) -
             grads = backward(ctx, grad)
         if not torch.is_grad_enabled():
             return grads
-        sources = [x for x in (grad, *ctx.saved_tensors) if x.requires_grad]
+        sources = [x for x in (grad, *ctx.saved_tensors) if x is not None and x.requires_grad]
         return tuple(_Refuse.apply(g, *sources) if g is not None and sources else g for g in grads)
 
     return wrapped
