@@ -43,9 +43,11 @@ class Frames(NamedTuple):
         return (late.unsqueeze(-1) + self.n_frames * j).to(dtype) / self.n_samples
 
     def way_of(self, rows: slice, dtype: torch.dtype) -> Tensor:
-        """The same for rows of a batch of sounds, (rows, 1, hop)."""
+        """The same for rows of a batch of sounds, (rows, 1, hop), or (1, 1, hop) if whole."""
+        if self.whole:
+            return self.way(dtype).unsqueeze(1)
         frames = torch.arange(rows.start, rows.stop, device=self.late.device) % self.n_frames
-        return self.way(dtype).expand(self.n_frames, -1)[frames].unsqueeze(1)
+        return self.way(dtype)[frames].unsqueeze(1)
 
     def join(self, rows: Tensor) -> Tensor:
         """(batch, n_frames · hop) → (batch, n_samples): what each frame owns, one after the other."""

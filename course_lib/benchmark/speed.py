@@ -17,7 +17,7 @@ import multiprocessing
 import platform
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -51,13 +51,16 @@ WORKLOADS = {
     "W3": Workload(1, 4, 48_000, 60, 1000, 9),
     "W4": Workload(1, 60, 16_000, 100, 15_000, 3),
 }
-# What is asked for: sound alone, gradients by amplitude and distribution, and by f0 too.
+# Which controls get a gradient: sound alone, gradients by amplitude and distribution, and by f0 too.
 PASSES = {"forward": (), "forward + backward": (1, 2), "forward + backward + f0": (0, 1, 2)}
-Synth = Callable[[Tensor, Tensor, Tensor, int, float], Tensor]
+Synth = Callable[..., Tensor]
 
 
 def usual(mode: str) -> Synth:
-    """The usual formulation: everything to sample rate, a running sum, K sines a sample. mode: "nearest" or "linear"."""
+    """The usual formulation: all controls at sample rate, a running sum, K sines a sample.
+
+    mode: how controls are upsampled, "nearest" or "linear".
+    """
 
     def synth(f0_hz: Tensor, amplitude: Tensor, distribution: Tensor, n_samples: int, sample_rate: float) -> Tensor:
         def to_samples(frames: Tensor) -> Tensor:
@@ -172,7 +175,7 @@ def _pass(synth: Synth, controls: list[Tensor], w: Workload, wanted: tuple[int, 
     return call
 
 
-def take_turns(calls: dict[str, Callable[[], Any]], rounds: int, device: str = "cpu") -> dict[str, float]:
+def take_turns(calls: Mapping[str, Callable[[], Any]], rounds: int, device: str = "cpu") -> dict[str, float]:
     """Median milliseconds of each call, the calls taking turns, after one round that does not count."""
     taken: dict[str, list[float]] = {name: [] for name in calls}
     for i in range(rounds + 1):
@@ -301,9 +304,10 @@ def table(result: dict[str, Any]) -> str:
         lines.append(f"{fast['workload']} {fast['pass']}: {fast['ms']:.1f} ms, {fast['peak_mb']:.0f} MB")
         for row in rows:
             if (row["workload"], row["pass"]) == (fast["workload"], fast["pass"]) and row is not fast:
+                slower, larger = row["ms"] / fast["ms"], row["peak_mb"] / max(fast["peak_mb"], 0.1)
                 lines.append(
                     f"    {row['method']:14} {row['ms']:8.1f} ms {row['peak_mb']:6.0f} MB: "
-                    f"{row['ms'] / fast['ms']:.1f} × the time, {row['peak_mb'] / max(fast['peak_mb'], 0.1):.0f} × the memory"
+                    f"{slower:.1f} × the time, {larger:.0f} × the memory"
                 )
     for method, (short, long) in result["snr_db"].items():
         lines.append(f"signal to noise, {method}: {short} dB at 4 s, {long} dB at 60 s")

@@ -87,11 +87,11 @@ def mask_above_nyquist(distribution: Any, f0_hz: Any, sample_rate: float) -> Ten
 
 def _mask(shares: Tensor, f0: Tensor, rate: float) -> Tensor:
     """`mask_above_nyquist` of checked input."""
+    lowest, highest = f0.detach().aminmax()
+    if lowest > 0 and highest * shares.shape[-1] < rate / 2:  # nothing to silence
+        return shares.expand(*torch.broadcast_shapes(shares.shape[:-1], f0.shape), -1)
     k = torch.arange(1, shares.shape[-1] + 1, device=f0.device, dtype=f0.dtype)
     partials = f0.detach().unsqueeze(-1) * k
-    lowest, highest = partials.aminmax()
-    if lowest > 0 and highest < rate / 2:  # nothing to silence
-        return shares.expand(torch.broadcast_shapes(shares.shape, partials.shape))
     return torch.where((partials > 0) & (partials < rate / 2), shares, torch.zeros_like(shares))
 
 

@@ -21,7 +21,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from course_lib.frame_phase import (
@@ -104,13 +103,14 @@ class _Blocks:
         babies, giants = powers.permute(2, 0, 3, 1, 4)
         return babies, giants
 
-    def inner(self, way: Tensor) -> Tensor:
-        """Room for inner sums, by this frame and by the step to the next: (rows, 2, h + 1, hop)."""
-        return self.products[: 2 * (self.h + 1) * way.numel()].view(len(way), 2, self.h + 1, self.hop)
+    def inner(self, rows: Tensor) -> Tensor:
+        """Room for the inner sums of these rows, by this frame and by the step to the next: (rows, 2, h + 1, hop)."""
+        size = 2 * (self.h + 1) * self.hop
+        return self.products[: size * len(rows)].view(len(rows), 2, self.h + 1, self.hop)
 
     def sum(self, folded: Tensor, babies: Tensor, giants: tuple[Tensor, Tensor], way: Tensor) -> Tensor:
         """Σ_p giants · (inner sums over the babies), (rows, hop)."""
-        inner = self.inner(way)
+        inner = self.inner(babies[0])
         total: Tensor | None = None
         for fold, baby, giant in zip(folded, babies, giants, strict=True):
             torch.bmm(fold, baby, out=inner.flatten(1, 2))
@@ -121,33 +121,39 @@ class _Blocks:
 
     def sum_transposed(self, grad: Tensor, babies: Tensor, giants: tuple[Tensor, Tensor], way: Tensor) -> Tensor:
         """The transpose of `sum`: gradients by the folded shares for gradients by the sound, (rows, 1, hop)."""
-        inner, folds = self.inner(way), []
+        inner, folds = self.inner(grad), []
         for baby, giant in zip(babies, giants, strict=True):
             torch.mul(giant, grad, out=inner[:, 0])
             torch.mul(inner[:, 0], way, out=inner[:, 1])
-            folds.append(inner.flatten(1, 2) @ baby.transpose(1, 2))
+            folds.append((baby @ inner.flatten(1, 2).mT).mT)
         return torch.stack(folds)
 
+    def fold(self, rows: slice, after: Tensor, factor: Tensor | None = None) -> Tensor:
+        """Sums and differences of ±q, for this frame and for the step to the next: (2, rows, 2 (h + 1), h + 1)."""
+        h, first = self.h, self.h + 1  # k = 1 is the place after h negative ones and 0
+        this, following = self.shares[rows], self.shares[after]
+        if factor is not None:
+            this, following = this * factor, following * factor
+        grid = this.new_zeros(len(this), 2, (h + 1) * (2 * h + 1))
+        grid[:, 0, first : first + self.n_harmonics] = this
+        torch.sub(following, this, out=grid[:, 1, first : first + self.n_harmonics])
+        grid = grid.view(len(this), 2 * (h + 1), 2 * h + 1)
+        plus, minus = grid[..., h:], grid[..., : h + 1].flip(-1)
+        folded = grid.new_empty(2, *plus.shape)
+        torch.add(plus, minus, out=folded[0])
+        torch.sub(plus, minus, out=folded[1])
+        return folded
 
-def _fold(shares: Tensor, after: Tensor, h: int) -> Tensor:
-    """Sums and differences of ±q, for this frame and for the step to the next: (2, rows, 2 (h + 1), h + 1)."""
-    both = torch.stack([shares, after - shares], dim=1)
-    q = 2 * h + 1
-    grid = F.pad(both, (h + 1, (h + 1) * q - h - 1 - both.shape[-1])).view(len(both), 2 * (h + 1), q)
-    plus, minus = grid[..., h:], grid[..., : h + 1].flip(-1)
-    return torch.stack([plus + minus, plus - minus])
-
-
-def _unfold(folded: Tensor, n_harmonics: int) -> tuple[Tensor, Tensor]:
-    """The transpose of `_fold`: gradients by the shares of this frame and of the next, (rows, K) each."""
-    h = folded.shape[-1] - 1
-    total, difference = folded
-    grid = folded.new_empty(*total.shape[:-1], 2 * h + 1)
-    torch.add(total, difference, out=grid[..., h:])
-    grid[..., h] *= 2  # q = 0 stands in both halves, and its difference in neither
-    grid[..., :h] = (total - difference)[..., 1:].flip(-1)
-    this, step = grid.view(len(total), 2, -1)[..., h + 1 : h + 1 + n_harmonics].unbind(1)
-    return this - step, step
+    def unfold(self, folded: Tensor) -> tuple[Tensor, Tensor]:
+        """The transpose of `fold`: gradients by the shares of this frame and of the next, (rows, K) each."""
+        h, first = self.h, self.h + 1
+        total, difference = folded
+        grid = folded.new_empty(*total.shape[:-1], 2 * h + 1)
+        torch.add(total, difference, out=grid[..., h:])
+        grid[..., h] *= 2  # q = 0 stands in both halves, and its difference in neither
+        grid[..., :h] = (total - difference)[..., 1:].flip(-1)
+        this, step = grid.view(len(total), 2, -1)[..., first : first + self.n_harmonics].unbind(1)
+        return this - step, step
 
 
 class _HarmonicSum(torch.autograd.Function):
@@ -162,7 +168,7 @@ class _HarmonicSum(torch.autograd.Function):
             blocks = _Blocks(shares, ctx.phase, frames)
             for rows, after in blocks:
                 babies, (cos, sin) = blocks.steps(rows)
-                folded = _fold(blocks.shares[rows], blocks.shares[after], blocks.h)
+                folded = blocks.fold(rows, after)
                 sound.view(-1, frames.hop)[rows] = blocks.sum(
                     folded, babies, (sin, cos), frames.way_of(rows, shares.dtype)
                 )
@@ -184,12 +190,12 @@ class _HarmonicSum(torch.autograd.Function):
             for rows, after in blocks:
                 way, (babies, (cos, sin)) = frames.way_of(rows, shares.dtype), blocks.steps(rows)
                 if any(need_f0):  # d sin kφ / dφ = k cos kφ: the same sum of k·a_k, its giants a quarter turn on
-                    folded = _fold(blocks.shares[rows] * k, blocks.shares[after] * k, blocks.h)
+                    folded = blocks.fold(rows, after, k)
                     slope = blocks.sum(folded, babies, (cos, -sin), way) * sound[rows, 0]
                     moments[rows] = slope.to(step.dtype) @ moment
                 if need_shares:
                     folded = blocks.sum_transposed(sound[rows], babies, (sin, cos), way)
-                    this, following = _unfold(folded, blocks.n_harmonics)
+                    this, following = blocks.unfold(folded)
                     by_shares[rows] += this
                     by_shares.index_add_(0, after, following)
         by_step, by_bend = None, None
