@@ -103,8 +103,8 @@ def test_leading_axes_broadcast_like_the_reference():
 
 def test_every_number_of_harmonics_has_enough_steps():
     for k in (*range(1, 130), 999, 1000, 5000):
-        h = harmonic_fast.half_steps(k)
-        assert 2 * h * (h + 1) >= k and (h == 1 or 2 * h * (h - 1) < k)
+        h, p = harmonic_fast.step_counts(k)
+        assert (2 * h + 1) * p + h >= k and h >= 1 and h + p <= max(2, 1.2 * math.sqrt(2 * k) + 1)
 
 
 @given(st.integers(1, 300), st.integers(0, 2000))

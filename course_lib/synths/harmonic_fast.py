@@ -1,8 +1,8 @@
 """The harmonic synthesizer at the speed of the machine: the sound of `method="reference"` from far fewer sines.
 
 With z = e^{iφ}, harmonic k is the imaginary part of z^k. Write k = Q·p + q with |q| ≤ h and Q = 2h + 1; then
-z^k = z^{Qp} · z^q, a *giant* step times a *baby* step, and h of each are enough for 2h (h + 1) harmonics. Baby steps
-come in pairs ±q, which share a cosine and a sine:
+z^k = z^{Qp} · z^q, a *giant* step times a *baby* step, and about √K of each are enough for K harmonics. Baby steps come
+in pairs ±q, which share a cosine and a sine:
 
     Σ_k a_k sin kφ = Σ_p sin Qpφ · (Σ_q (a_{Qp+q} + a_{Qp−q}) cos qφ) + cos Qpφ · (Σ_q (a_{Qp+q} − a_{Qp−q}) sin qφ)
 
@@ -37,6 +37,8 @@ from course_lib.frame_phase import (
 
 # Samples in a block: few enough for the cache of a CPU, enough to fill a GPU.
 BLOCK = {"cpu": 16_000, "cuda": 500_000}
+# In baby steps, as measured.
+GIANT_COST = 2.5
 
 
 def harmonic_sum(f0_hz: Tensor, shares: Tensor, n_samples: int, sample_rate: float) -> Tensor:
@@ -65,9 +67,13 @@ def harmonic_sum(f0_hz: Tensor, shares: Tensor, n_samples: int, sample_rate: flo
     return _HarmonicSum.apply(shares, step, bend, resting, frames).reshape(*lead, n_samples).to(dtype)
 
 
-def half_steps(n_harmonics: int) -> int:
-    """How many baby steps, and giant ones, make K harmonics: the smallest h with 2h (h + 1) ≥ K."""
-    return math.ceil((math.sqrt(1 + 2 * n_harmonics) - 1) / 2)
+def step_counts(n_harmonics: int) -> tuple[int, int]:
+    """How many baby steps h and giant steps P make K harmonics at the least cost: (2h + 1) P + h ≥ K.
+
+    A giant costs more than a baby: an inner sum, twice, and what is done with it.
+    """
+    giants = {h: max(0, -(-(n_harmonics - h) // (2 * h + 1))) for h in range(1, 2 + math.isqrt(4 * n_harmonics))}
+    return min(giants.items(), key=lambda item: item[0] + GIANT_COST * item[1])
 
 
 class _Blocks:
@@ -76,37 +82,40 @@ class _Blocks:
     def __init__(self, shares: Tensor, phase: FramePhase, frames: Frames) -> None:
         self.shares, self.phase, self.frames = shares.flatten(0, 1), phase, frames
         self.n_rows, self.n_harmonics = self.shares.shape
-        self.h, self.hop = half_steps(self.n_harmonics), frames.hop
+        (self.h, self.p), self.hop = step_counts(self.n_harmonics), frames.hop
         self.rows = min(self.n_rows, max(1, BLOCK.get(shares.device.type, BLOCK["cuda"]) // self.hop))
-        size = 2 * (self.h + 1) * self.rows * self.hop
-        self.powers, self.products = shares.new_empty(2 * size), shares.new_empty(size)
+        size = self.rows * self.hop
+        self.powers = shares.new_empty(4 * (max(self.h, self.p) + 1) * size)
+        self.products = shares.new_empty(2 * (self.p + 1) * size)
 
     def __iter__(self) -> Iterator[tuple[slice, Tensor]]:
         return row_blocks(self.n_rows, self.frames.n_frames, self.rows, self.shares.device)
 
     def steps(self, rows: slice) -> tuple[Tensor, Tensor]:
-        """Cosines and sines of baby and giant steps, (2, rows, h + 1, hop) each."""
-        h, n = self.h, rows.stop - rows.start
+        """Cosines and sines of baby steps, (2, rows, h + 1, hop), and of giant ones, (2, rows, P + 1, hop)."""
+        h, n, most = self.h, rows.stop - rows.start, max(self.h, self.p)
         angles = self.phase.radians(rows, self.hop, (1, 2 * h + 1), self.shares.dtype)
-        cos, sin = powers = self.powers[: 4 * (h + 1) * n * self.hop].view(2, h + 1, 2, n, self.hop)
+        cos, sin = powers = self.powers[: 4 * (most + 1) * n * self.hop].view(2, most + 1, 2, n, self.hop)
         cos[0], sin[0] = 1, 0
         torch.cos(angles, out=cos[1])
         torch.sin(angles, out=sin[1])
         known = 1
-        while known < h:  # angle addition: from powers 1 … m to m + 1 … 2m
-            more = min(known, h - known)
+        while known < most:  # angle addition: from powers 1 … m to m + 1 … 2m, of those that are still needed
+            which = slice(0 if known < h else 1, 2 if known < self.p else 1)
+            more = min(known, most - known)
+            c, s = cos[:, which], sin[:, which]
             old, new = slice(1, 1 + more), slice(1 + known, 1 + known + more)
-            torch.mul(cos[old], cos[known], out=cos[new]).addcmul_(sin[old], sin[known], value=-1)
-            torch.mul(cos[old], sin[known], out=sin[new]).addcmul_(sin[old], cos[known])
+            torch.mul(c[old], c[known], out=c[new]).addcmul_(s[old], s[known], value=-1)
+            torch.mul(c[old], s[known], out=s[new]).addcmul_(s[old], c[known])
             known += more
         cos[0, 0] = 0.5  # q = 0 is its own partner, and would count twice
         babies, giants = powers.permute(2, 0, 3, 1, 4)
-        return babies, giants
+        return babies[:, :, : h + 1], giants[:, :, : self.p + 1]
 
     def inner(self, rows: Tensor) -> Tensor:
-        """Room for the inner sums of these rows, by this frame and by the step to the next: (rows, 2, h + 1, hop)."""
-        size = 2 * (self.h + 1) * self.hop
-        return self.products[: size * len(rows)].view(len(rows), 2, self.h + 1, self.hop)
+        """Room for the inner sums of these rows, by this frame and by the step to the next: (rows, 2, P + 1, hop)."""
+        size = 2 * (self.p + 1) * self.hop
+        return self.products[: size * len(rows)].view(len(rows), 2, self.p + 1, self.hop)
 
     def sum(self, folded: Tensor, babies: Tensor, giants: tuple[Tensor, Tensor], way: Tensor) -> Tensor:
         """Σ_p giants · (inner sums over the babies), (rows, hop)."""
@@ -129,15 +138,15 @@ class _Blocks:
         return torch.stack(folds)
 
     def fold(self, rows: slice, after: Tensor, factor: Tensor | None = None) -> Tensor:
-        """Sums and differences of ±q, for this frame and for the step to the next: (2, rows, 2 (h + 1), h + 1)."""
+        """Sums and differences of ±q, for this frame and for the step to the next: (2, rows, 2 (P + 1), h + 1)."""
         h, first = self.h, self.h + 1  # k = 1 is the place after h negative ones and 0
         this, following = self.shares[rows], self.shares[after]
         if factor is not None:
             this, following = this * factor, following * factor
-        grid = this.new_zeros(len(this), 2, (h + 1) * (2 * h + 1))
+        grid = this.new_zeros(len(this), 2, (self.p + 1) * (2 * h + 1))
         grid[:, 0, first : first + self.n_harmonics] = this
         torch.sub(following, this, out=grid[:, 1, first : first + self.n_harmonics])
-        grid = grid.view(len(this), 2 * (h + 1), 2 * h + 1)
+        grid = grid.view(len(this), 2 * (self.p + 1), 2 * h + 1)
         plus, minus = grid[..., h:], grid[..., : h + 1].flip(-1)
         folded = grid.new_empty(2, *plus.shape)
         torch.add(plus, minus, out=folded[0])
