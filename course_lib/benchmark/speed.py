@@ -9,6 +9,7 @@ workloads is spent on getting fresh pages for its large tensors.
 from __future__ import annotations
 
 import argparse
+import ctypes
 import gc
 import importlib
 import json
@@ -90,7 +91,7 @@ METHODS: dict[str, Synth] = {
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
-    parser.add_argument("--workloads", nargs="+", choices=WORKLOADS, default=list(WORKLOADS), metavar="W")
+    parser.add_argument("--workloads", nargs="+", choices=list(WORKLOADS), default=list(WORKLOADS), metavar="W")
     parser.add_argument("--rounds", type=int, help="how often each time is taken; 3 to 15 by default")
     parser.add_argument("--device", choices=("cpu", "cuda"), action="append", help="cpu, and cuda if there is one")
     parser.add_argument("--out", type=Path, help="file to write; data/speed.json of the checkout by default")
@@ -118,7 +119,7 @@ def run(device: str, workloads: list[str], rounds: int | None = None) -> dict[st
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        peaks = {key: peak_mb(device, *key) for key in _cases(workloads)}  # first: the processes are forked
+        peaks = {key: peak_mb(device, *key) for key in _cases(workloads)}
         times: dict[tuple[str, str, str], float] = {}
         for name in workloads:
             for which in PASSES:
@@ -203,9 +204,10 @@ def peak_mb(device: str, workload: str, which: str, method: str) -> float:
         return (torch.cuda.max_memory_allocated() - before) / 1e6
     if not Path("/proc/self/clear_refs").exists():
         return math.nan
-    context = multiprocessing.get_context("fork")
+    context = multiprocessing.get_context("forkserver")  # forks of a process that has only imported
+    context.set_forkserver_preload([__name__])
     receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_peak_in_process, args=(sender, workload, which, method))
+    process = context.Process(target=_peak_in_process, args=(sender, WORKLOADS[workload], PASSES[which], method))
     process.start()
     sender.close()
     try:
@@ -218,11 +220,15 @@ def peak_mb(device: str, workload: str, which: str, method: str) -> float:
         process.join()
 
 
-def _peak_in_process(sender: Any, workload: str, which: str, method: str) -> None:
-    small = WORKLOADS[workload]._replace(batch=1, seconds=0.1, n_frames=25)
-    _pass(METHODS[method], _controls(small, "cpu"), small, PASSES[which])()
-    call = _pass(METHODS[method], _controls(WORKLOADS[workload], "cpu"), WORKLOADS[workload], PASSES[which])
+def _peak_in_process(sender: Any, w: Workload, wanted: tuple[int, ...], method: str) -> None:
+    torch.set_num_threads(1)
+    small = w._replace(batch=1, seconds=0.1, n_frames=25)
+    _pass(METHODS[method], _controls(small, "cpu"), small, wanted)()
+    call = _pass(METHODS[method], _controls(w, "cpu"), w, wanted)
     gc.collect()
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)  # what the imports left free would hide the first megabytes
     Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")  # forget the peak so far
     before = _status_kb("VmRSS")
     call()

@@ -92,7 +92,8 @@ def _mask(shares: Tensor, f0: Tensor, rate: float) -> Tensor:
         return shares.expand(*torch.broadcast_shapes(shares.shape[:-1], f0.shape), -1)
     k = torch.arange(1, shares.shape[-1] + 1, device=f0.device, dtype=f0.dtype)
     partials = f0.detach().unsqueeze(-1) * k
-    return torch.where((partials > 0) & (partials < rate / 2), shares, torch.zeros_like(shares))
+    audible = partials < rate / 2
+    return torch.where(audible if lowest > 0 else audible & (partials > 0), shares, 0.0)
 
 
 def normalise_distribution(distribution: Any) -> Tensor:
