@@ -24,8 +24,8 @@ from course_lib.frequency.common import (
     spectral_peak,
 )
 from course_lib.losses import (
+    MultiscaleSpectralLoss,
     autocorrelation_loss,
-    multiscale_spectral_loss,
     spectral_l1,
     spectral_transport_loss,
     waveform_l1,
@@ -130,7 +130,10 @@ def _spectrum(sound: Tensor, start: Tensor, rate: float, steps: int, way: Path) 
 
 def _multiscale(sound: Tensor, start: Tensor, rate: float, steps: int, way: Path) -> Tensor:
     """The multi-scale spectral loss, the workhorse of the field."""
-    return _roll(multiscale_spectral_loss, sound, start, rate, half_cosine(STRIDE, steps), way, learn_all=True)
+    fixed = MultiscaleSpectralLoss(sound.float())
+    return _roll(
+        lambda prediction, _: fixed(prediction), sound, start, rate, half_cosine(STRIDE, steps), way, learn_all=True
+    )
 
 
 def _log_frequency(sound: Tensor, start: Tensor, rate: float, steps: int, way: Path) -> Tensor:
