@@ -31,7 +31,8 @@ def cramer_rao_hz(
         (…, K) standard deviations, Hz; (…) with `harmonic`: of hz[…, 0], which the others are multiples of.
 
     Raises:
-        ValueError: shapes that do not agree, NaN, noise power that is not above 0, frequencies at or above Nyquist.
+        ValueError: shapes that do not agree, NaN, noise power or amplitudes that are not above 0, frequencies
+            at 0, twice the same, at or above Nyquist.
 
     Source: Kay, Fundamentals of Statistical Signal Processing: Estimation Theory, 1993, chapter 3.
     Chapter: book/sines/many_sines.ipynb
@@ -47,6 +48,10 @@ def cramer_rao_hz(
         raise ValueError(f"hz and amplitude must be (…, K); got {tuple(f.shape)} and {tuple(a.shape)}")
     if bool((noise <= 0).any()):
         raise ValueError("noise_power must be above 0: without noise there is no bound")
+    if bool((a < 0).any()) or not bool((a > 0).any(-1).all() if harmonic else (a > 0).all()):
+        raise ValueError("amplitude must be above 0: the frequency of a sinusoid that is not there cannot be known")
+    if bool((f == 0).any()):
+        raise ValueError("hz must be above 0 Hz: 0 Hz has no phase, and no bound")
     leading = check_leading(hz=f.shape[:-1], amplitude=a.shape[:-1], noise_power=noise.shape)
     k = f.shape[-1]
     f, a = (x.double().expand(*leading, k).reshape(-1, k) for x in (f, a))
@@ -62,9 +67,12 @@ def cramer_rao_hz(
             slope = (row_order[there, None] * slope).sum(0, keepdim=True)
         changes = torch.cat([slope, cos, sin])
         fisher = changes @ changes.mT
-        variance = torch.linalg.inv(fisher).diagonal()[: len(slope)]
+        inverse, singular = torch.linalg.inv_ex(fisher)
+        if bool(singular):
+            raise ValueError("hz must differ from one another: two sinusoids of one frequency cannot be told apart")
+        variance = inverse.diagonal()[: len(slope)]
         deviations.append(variance[0] if harmonic else variance)
-    unit = torch.stack(deviations).reshape(*leading, *([] if harmonic else [k])).sqrt()
+    unit = torch.stack(deviations).reshape((*leading, *([] if harmonic else [k]))).sqrt()
     spread = noise.expand(leading).sqrt().double()
     return (unit * (spread if harmonic else spread.unsqueeze(-1))).to(as_tensor(hz, "hz").dtype)
 
@@ -81,7 +89,7 @@ def share_within(deviation_hz: Any, hz: Any, cents: float = 1.0) -> Tensor:
         Probability, the shape of the inputs.
 
     Raises:
-        ValueError: deviation that is not above 0, NaN.
+        ValueError: deviation or cents that are not above 0, shapes that do not agree, NaN.
 
     Chapter: book/sines/many_sines.ipynb
 
@@ -92,5 +100,8 @@ def share_within(deviation_hz: Any, hz: Any, cents: float = 1.0) -> Tensor:
     f = check_finite(as_tensor(hz, "hz"), "hz").to(d)
     if bool((d <= 0).any()):
         raise ValueError(f"deviation_hz must be above 0; got {d.min().item():g}")
+    if not 0 < cents < math.inf:
+        raise ValueError(f"cents must be above 0 and finite, such as 1; got {cents!r}")
+    check_leading(deviation_hz=d.shape, hz=f.shape)
     half = f * (2 ** (cents / 1200) - 1)
     return torch.erf(half / (d * math.sqrt(2)))

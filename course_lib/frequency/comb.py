@@ -53,8 +53,8 @@ def fit_f0(
         FrequencyFit: hz (…); amplitude and phase (…, K), the best ones at that f0, whatever was known.
 
     Raises:
-        ValueError: silent or NaN target, a start at 0 or above Nyquist, K = 0, negative or all-zero amplitudes; where
-            amplitudes are known, partials that the signal cannot hold (the highest starts at or above Nyquist).
+        ValueError: silent or NaN target, a start at 0 or above Nyquist, K = 0, negative or all-zero amplitudes, more
+            partials than the signal can hold (with known amplitudes: the highest starts at or above Nyquist).
 
     Source: quantiles as in Bonneel et al., Sliced and Radon Wasserstein barycenters, 2015; Golub and Pereyra, 1973.
     Chapter: book/sines/escaping_minima.ipynb
@@ -62,9 +62,16 @@ def fit_f0(
     steps = check_count(steps, "steps", minimum=0)
     sound, start, rate, leading = check_trials(target, start_hz, sample_rate)
     coarse = round(steps * COARSE)
-    path, losses = [start], []
+    path: list[Tensor] = [start]
+    losses: list[float] = []
     if partial_amplitudes is None:
-        order = torch.arange(1, check_count(n_partials, "n_partials") + 1, dtype=start.dtype, device=start.device)
+        most = sound.shape[-1] // (2 * FEWEST_PERIODS)
+        if check_count(n_partials, "n_partials") > most:
+            raise ValueError(
+                f"more partials than the signal can hold: {n_partials}; a sound of {FEWEST_PERIODS} periods or more in "
+                f"{sound.shape[-1]} samples has at most {most} below Nyquist. Ask for fewer, or take a longer sound"
+            )
+        order = torch.arange(1, n_partials + 1, dtype=start.dtype, device=start.device)
         hz = _unknown(sound, start, rate, coarse, steps - coarse, order, path, losses)
         used = hz.unsqueeze(-1) * order < rate / 2
     else:
@@ -76,8 +83,9 @@ def fit_f0(
             sound, hz, rate, steps - coarse, path, losses, partials=lambda f: f.unsqueeze(-1) * order, used=used,
             reach_bins=REACH_BINS,
         )  # fmt: skip
-    like = target if isinstance(target, Tensor) and target.is_floating_point() else torch.empty(0)
-    return finish(sound, hz, hz.unsqueeze(-1) * order, rate, leading, like, path, losses, used=used)
+    return finish(
+        sound, hz, hz.unsqueeze(-1) * order, rate, leading, as_tensor(target, "target"), path, losses, used=used
+    )
 
 
 def _check_shares(amplitudes: Any, start: Tensor, rate: float, leading: torch.Size) -> Tensor:
@@ -90,9 +98,7 @@ def _check_shares(amplitudes: Any, start: Tensor, rate: float, leading: torch.Si
     try:
         a = a.expand((*leading, a.shape[-1])).reshape(-1, a.shape[-1])
     except RuntimeError as error:
-        raise ValueError(
-            f"partial_amplitudes {tuple(amplitudes.shape)} do not fit the leading axes {tuple(leading)}"
-        ) from error
+        raise ValueError(f"partial_amplitudes {tuple(a.shape)} do not fit the leading axes {tuple(leading)}") from error
     order = torch.arange(1, a.shape[-1] + 1, dtype=a.dtype, device=a.device)
     highest = (order * (a > 0)).amax(-1) * start
     if bool((highest >= rate / 2).any()):

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from course_lib.checks import check_count
+from course_lib.checks import as_tensor, check_count
 from course_lib.frequency.common import (
     FrequencyFit,
     best_amplitudes,
@@ -60,7 +60,8 @@ def fit_sinusoids(target: Any, start_hz: Any, sample_rate: float, steps: int | N
     stage = (steps - last) // n_partials
     find = min(FIND, stage // 2)
     tune = min(TUNE, stage - find)
-    path, losses = [start], []
+    path: list[Tensor] = [start]
+    losses: list[float] = []
     hz = start.clone()
     found = torch.zeros_like(start, dtype=torch.bool)
     for k in range(n_partials):
@@ -75,8 +76,7 @@ def fit_sinusoids(target: Any, start_hz: Any, sample_rate: float, steps: int | N
         left -= find + tune
     hz = polish(sound, hz, rate, left, path, losses, partials=lambda f: f, reach_bins=0.05)
     hz = hz.sort(-1).values
-    like = target if isinstance(target, Tensor) and target.is_floating_point() else torch.empty(0)
-    return finish(sound, hz, hz, rate, leading, like, path, losses)
+    return finish(sound, hz, hz, rate, leading, as_tensor(target, "target"), path, losses)
 
 
 def _send(

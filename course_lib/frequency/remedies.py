@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from course_lib.checks import check_count
+from course_lib.checks import as_tensor, check_count
 from course_lib.frequency.common import (
     FrequencyFit,
     best_amplitudes,
@@ -67,14 +67,16 @@ def fit_frequency(
     >>> fit_frequency(tone, 5000.0, 16000).hz.round(decimals=2)
     tensor([440.])
     """
-    if method not in METHODS:
+    if not isinstance(method, str) or method not in METHODS:
         raise ValueError(f"there is no method {method!r}; choose one of {', '.join(METHODS)}")
     sound, start, rate, leading = check_trials(target, start_hz, sample_rate)
     steps = DEFAULT_STEPS[method] if steps is None else check_count(steps, "steps", minimum=0)
-    path, losses = [start], []
+    path: list[Tensor] = [start]
+    losses: list[float] = []
     hz = METHODS[method](sound, start, rate, steps, (path, losses))
-    like = target if isinstance(target, Tensor) and target.is_floating_point() else torch.empty(0)
-    return finish(sound, hz, hz.unsqueeze(-1), rate, leading, like, path, losses, partial_axis=False)
+    return finish(
+        sound, hz, hz.unsqueeze(-1), rate, leading, as_tensor(target, "target"), path, losses, partial_axis=False
+    )
 
 
 def _limits(sample_rate: float, n_samples: int) -> tuple[float, float]:
@@ -165,7 +167,8 @@ def _multi_start(sound: Tensor, start: Tensor, rate: float, steps: int, way: Pat
 
 def _transport(sound: Tensor, start: Tensor, rate: float, steps: int, way: Path) -> Tensor:
     """Optimal transport of spectra, the target's sharpened: one valley, as wide as the frequency axis. Then polish."""
-    coarse, scale, goal = round(steps / 4), rate / 2, sound.float()
+    coarse, scale = round(steps / 4), rate / 2
+    goal = (sound / sound.abs().amax(-1, keepdim=True)).float()  # level does not matter, but must not underflow
     low, high = _limits(rate, sound.shape[-1])
 
     def distance(x: Tensor) -> Tensor:
