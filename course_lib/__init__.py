@@ -27,6 +27,7 @@ from course_lib.frequency import (
 )
 from course_lib.landscapes import gradient_over_frequency, gradient_sign_accuracy, local_minima, loss_over_frequency
 from course_lib.losses import (
+    MultiscaleSpectralLoss,
     autocorrelation_loss,
     multiscale_spectral_loss,
     spectral_l1,
@@ -54,14 +55,15 @@ from course_lib.units import amplitude_to_db, cents, db_to_amplitude, exp_sigmoi
 __version__ = "0.1.0"
 
 __all__ = [
-    "FitDiverged", "FrequencyFit", "HarmonicControls", "HarmonicSynth", "History", "LinearGain", "Oscillator",
-    "additive_synth", "amplitude_to_db", "animate_history", "apply_response", "autocorrelation_loss", "cents",
-    "clip_names", "cramer_rao_hz", "db_to_amplitude", "estimate_f0", "exercise", "exp_sigmoid", "fit", "fit_f0",
-    "fit_frequency", "fit_sinusoids", "gradient_over_frequency", "gradient_sign_accuracy", "harmonic_controls",
-    "harmonic_frequencies", "harmonic_synth", "hz_to_midi", "instantaneous_phase", "listen", "live_figure",
-    "load_audio", "load_clip", "local_minima", "loss_over_frequency", "loudness_db", "lowpass", "lowpass_response",
-    "mask_above_nyquist", "measure_harmonics", "midi_to_hz", "multiscale_spectral_loss", "normalise_distribution",
-    "plot_envelopes", "plot_history", "plot_loss_landscape", "plot_spectrogram", "plot_spectrum", "plot_waveform",
+    "FitDiverged", "FrequencyFit", "HarmonicControls", "HarmonicSynth", "History", "LinearGain",
+    "MultiscaleSpectralLoss", "Oscillator", "additive_synth", "amplitude_to_db", "animate_history",
+    "apply_response", "autocorrelation_loss", "cents", "clip_names", "cramer_rao_hz", "db_to_amplitude",
+    "estimate_f0", "exercise", "exp_sigmoid", "fit", "fit_f0", "fit_frequency", "fit_sinusoids",
+    "gradient_over_frequency", "gradient_sign_accuracy", "harmonic_controls", "harmonic_frequencies",
+    "harmonic_synth", "hz_to_midi", "instantaneous_phase", "listen", "live_figure", "load_audio", "load_clip",
+    "local_minima", "loss_over_frequency", "loudness_db", "lowpass", "lowpass_response", "mask_above_nyquist",
+    "measure_harmonics", "midi_to_hz", "multiscale_spectral_loss", "normalise_distribution", "plot_envelopes",
+    "plot_history", "plot_loss_landscape", "plot_spectrogram", "plot_spectrum", "plot_waveform",
     "project_harmonics", "rfft_frequencies", "scale_parameters", "share_within", "sinusoid", "spectral_l1",
     "spectral_transport_loss", "stft_magnitude", "upsample", "upsample_frequency", "waveform_l1",
 ]  # fmt: skip

@@ -86,9 +86,10 @@ def upsample_frequency(frequency_hz: Tensor, n_samples: int, dim: int = -1) -> T
     >>> upsample_frequency(torch.tensor([0.0, 440.0]), 4)
     tensor([  0., 440., 440., 440.])
     """
-    line = upsample(frequency_hz, n_samples, dim=dim)
     if not bool((frequency_hz.detach() == 0).any()):
-        return line
+        return upsample(frequency_hz, n_samples, dim=dim)
+    # A rest is no frequency: it has no gradient, and takes none from the notes beside it.
+    line = upsample(torch.where(frequency_hz == 0, torch.zeros_like(frequency_hz), frequency_hz), n_samples, dim=dim)
     # Linear weights of the sounding frames alone: dividing by them leaves the mean of the neighbours that sound.
     sounding = upsample((frequency_hz.detach() > 0).to(line.dtype), n_samples, dim=dim)
     return torch.where(sounding > 0, line / torch.where(sounding > 0, sounding, 1.0), torch.zeros_like(line))

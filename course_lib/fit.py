@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from course_lib.checks import check_audio, check_count
+from course_lib.losses import FIXED_TARGET
 
 
 class FitDiverged(FloatingPointError, ValueError):
@@ -62,7 +63,8 @@ def fit(
     Args:
         model: a module whose call gives sound (…, n_samples); its parameters are changed in place.
         target: (…, n_samples), the sound to reach.
-        loss: `loss(prediction, target)` → scalar.
+        loss: `loss(prediction, target)` → scalar. For `multiscale_spectral_loss` what depends on the target alone is
+            computed once.
         steps: number of gradient steps, at least 1.
         lr: learning rate, > 0.
         record_every: keep parameters and sound every so many steps; by default about 50 times.
@@ -92,6 +94,8 @@ def fit(
     if not parameters:
         raise ValueError("model has nothing to learn: no parameter requires a gradient")
 
+    fixed = next((form for known, form in FIXED_TARGET.items() if known is loss), None)
+    to_goal = fixed(goal) if fixed else lambda prediction: loss(prediction, goal)
     descent = optimizer(list(parameters.values()), lr=lr)
     decay = 1.0 if lr_end is None else (lr_end / lr) ** (1.0 / steps)
     history = History()
@@ -106,7 +110,7 @@ def fit(
             )
         if not bool(torch.isfinite(prediction.detach()).all()):
             raise FitDiverged(_advice(step, "the model's sound holds NaN or infinity", history.losses, lr))
-        value = loss(prediction, goal)
+        value = to_goal(prediction)
         if not isinstance(value, Tensor) or value.numel() != 1 or not value.requires_grad:
             got = f"shape {tuple(value.shape)}" if isinstance(value, Tensor) and value.numel() != 1 else "none"
             raise ValueError(f"loss must return one number that depends on the model's sound; got {got}")

@@ -1,11 +1,13 @@
 """The stored fits are what their command makes: controls that are valid, and a sound with the stored loss."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
 
 import course_lib as cl
-from course_lib.benchmark import five_sounds
+from course_lib.benchmark import five_sounds, speed
 from course_lib.benchmark.__main__ import main
 
 
@@ -52,6 +54,10 @@ def test_the_command_writes_what_the_loader_reads(tmp_path, monkeypatch, capsys)
         (["nothing"], "invalid choice"),
         (["five_sounds", "--steps", "0"], "--steps must be at least 1"),
         (["five_sounds", "--steps", "many"], "invalid int value"),
+        (["speed", "--rounds", "0"], "--rounds must be at least 1"),
+        (["speed", "--workloads", "W9"], "invalid choice: 'W9'"),
+        (["speed", "--device", "tpu"], "invalid choice: 'tpu'"),
+        (["speed", "--out", "/no/such/folder/x.json"], "there is no folder"),
         (["five_sounds", "--out", "/no/such/folder/x.npz"], "there is no folder"),
     ],
 )
@@ -66,3 +72,58 @@ def test_a_sound_without_pitch_cannot_be_fitted():
     click[4000] = 0.5
     with pytest.raises(ValueError, match="no pitch in any frame"):
         five_sounds.fit_harmonics(click, 16_000, 1)
+
+
+# --- speed ----------------------------------------------------------------------------------------------------
+
+
+def test_speed_writes_what_the_loader_reads_and_keeps_other_devices(tmp_path, monkeypatch, capsys):
+    path = tmp_path / "speed.json"
+    path.write_text(json.dumps([{"device": "another"}]), encoding="utf-8")
+    small = {"W1": speed.WORKLOADS["W1"]._replace(seconds=0.1, n_frames=25, n_harmonics=5)}
+    monkeypatch.setattr(speed, "WORKLOADS", small)
+    before = torch.get_num_threads()
+    main(["speed", "--rounds", "1", "--device", "cpu", "--workloads", "W1", "--out", str(path)])
+    assert torch.get_num_threads() == before
+    printed = capsys.readouterr().out
+    assert "W1 forward + backward + f0" in printed and "× the time" in printed and "signal to noise, fast" in printed
+    monkeypatch.setattr(speed, "data_path", lambda name: tmp_path / name)
+    other, result = speed.load_speed()
+    assert other == {"device": "another"} and "one thread" in result["device"]
+    assert {(r["pass"], r["method"]) for r in result["harmonic"]} == {
+        (p, m) for p in speed.PASSES for m in speed.METHODS
+    }
+    assert all(r["ms"] > 0 for r in result["harmonic"])
+
+
+def test_all_methods_of_the_benchmark_make_the_same_sound():
+    """A steady tone, whose usual running sum starts one sample late."""
+    w = speed.WORKLOADS["W1"]._replace(seconds=0.1, n_frames=25, n_harmonics=8)
+    f0, a, d = speed._controls(w, "cpu", torch.float64)
+    steady = (f0 * 0 + 200.0, a * 0 + 1.0, d)
+    held = speed.usual("nearest")(steady[0], steady[1], d * 0 + 0.1, 1600, 16_000)[:, :-1]
+    ours = [speed.METHODS[m](steady[0], steady[1], d * 0 + 0.1, 1600, 16_000)[:, 1:] for m in ("fast", "reference")]
+    for sound in ours:
+        torch.testing.assert_close(sound, held, atol=1e-9, rtol=0)
+
+
+def test_a_peak_is_measured_where_the_system_tells(monkeypatch):
+    monkeypatch.setattr(speed, "WORKLOADS", {"W1": speed.WORKLOADS["W1"]._replace(seconds=1, n_frames=100)})
+    usual, fast = (speed.peak_mb("cpu", "W1", "forward", m) for m in ("usual, held", "fast"))
+    assert np.isnan(fast) or 0 <= fast < usual
+
+
+def test_signal_to_noise_of_the_fast_path_does_not_fall_with_time():
+    short, long = (speed.snr_db(cl.harmonic_synth, seconds, "cpu") for seconds in (1, 20))
+    assert min(short, long) > 125 and abs(short - long) < 3
+
+
+def test_the_stored_speed_is_complete_and_on_the_right_side():
+    for result in speed.load_speed():
+        found = {(r["workload"], r["pass"]): r for r in result["harmonic"] if r["method"] == "fast"}
+        assert found.keys() == {(w, p) for w in speed.WORKLOADS for p in speed.PASSES}
+        for r in result["harmonic"]:
+            if r["method"] != "fast":
+                fast = found[r["workload"], r["pass"]]
+                assert fast["ms"] < r["ms"] and not fast["peak_mb"] > r["peak_mb"]
+        assert min(result["snr_db"]["fast"]) >= 125

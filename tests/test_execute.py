@@ -51,6 +51,18 @@ def test_a_chapter_that_fails_is_left_as_it_was(tmp_path: Path, capsys: pytest.C
     assert "ZeroDivisionError" in capsys.readouterr().err
 
 
+def test_a_cell_that_hangs_once_is_tried_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    marker = tmp_path / "ran"
+    wait = "if not m.exists():\n    m.touch()\n    time.sleep(60)"
+    hangs_once = f"import pathlib, time\nm = pathlib.Path({str(marker)!r})\n{wait}"
+    path = chapter(tmp_path / "a.ipynb", hangs_once, "print('done')")
+    execute.execute(path, timeout=4)
+    assert "once more" in capsys.readouterr().out
+    assert "done" in path.read_text(encoding="utf-8")
+    with pytest.raises(execute.CellTimeoutError):
+        execute.execute(chapter(tmp_path / "b.ipynb", "import time\ntime.sleep(60)"), timeout=2, tries=1)
+
+
 def test_what_is_no_notebook_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert execute.main([str(tmp_path / "missing.ipynb")]) == 2
     assert "Not a notebook" in capsys.readouterr().err

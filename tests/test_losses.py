@@ -114,3 +114,89 @@ def test_bad_sounds(loss, p, t, message):
 def test_bad_sizes(call, message):
     with pytest.raises(ValueError, match=message):
         call(torch.ones(10))
+
+
+# --- a fixed target -------------------------------------------------------------------------------------------
+
+
+@given(
+    shape=st.sampled_from([(1,), (63,), (1000,), (4001,), (3, 500), (2, 2, 129)]),
+    sizes=st.sampled_from([(2048, 1024, 512, 256, 128, 64), (512,), (4, 16, 1024), (64, 2048)]),
+    dtype=st.sampled_from([torch.float32, torch.float64]),
+    seed=st.integers(0, 1000),
+)
+@settings(max_examples=40)
+def test_a_fixed_target_gives_the_same_number_and_gradient(shape, sizes, dtype, seed):
+    p, t = torch.from_numpy(np.random.default_rng(seed).uniform(-1, 1, (2, *shape))).to(dtype)
+    p.requires_grad_()
+    free, fixed = cl.multiscale_spectral_loss(p, t, sizes), cl.MultiscaleSpectralLoss(t, sizes)(p)
+    assert fixed.dtype == free.dtype and float(fixed.detach()) == pytest.approx(float(free.detach()), rel=1e-6)
+    (expected,), (got,) = (torch.autograd.grad(x, p) for x in (free, fixed))
+    torch.testing.assert_close(
+        got, expected, rtol=0, atol=(1e-12 if dtype == torch.float64 else 1e-5) * expected.abs().max()
+    )
+
+
+def test_a_fixed_target_is_kept_whatever_happens_to_the_tensor():
+    t = torch.rand(500)
+    p, loss = torch.rand(500), cl.MultiscaleSpectralLoss(t)
+    before = loss(p)
+    t.zero_()
+    assert loss(p) == before
+    assert not before.requires_grad
+
+
+def test_a_fixed_target_hears_silence_without_nan():
+    p = torch.zeros(500, requires_grad=True)
+    cl.MultiscaleSpectralLoss(torch.rand(500))(p).backward()
+    assert torch.isfinite(p.grad).all()
+    p.grad = None
+    loss = cl.MultiscaleSpectralLoss(torch.zeros(500))(p)
+    loss.backward()
+    assert float(loss.detach()) == 0 and (p.grad == 0).all()
+
+
+def test_a_fixed_target_gradient_and_its_limits():
+    p, t = torch.rand(2, 20, dtype=torch.float64)
+    loss = cl.MultiscaleSpectralLoss(t, (16, 8))
+    assert torch.autograd.gradcheck(loss, (p.requires_grad_(),))
+    (first,) = torch.autograd.grad(loss(p), p, create_graph=True)
+    with pytest.raises(NotImplementedError, match="no second derivative"):
+        first.sum().backward()
+    half = loss(p.detach().half())
+    assert half.dtype == torch.float16 and torch.isfinite(half)
+
+
+def test_windows_made_without_gradients_serve_with_them():
+    from course_lib.losses import _window
+
+    _window.cache_clear()
+    with torch.inference_mode():
+        cl.stft_magnitude(torch.ones(100), 64)
+    x = torch.rand(100, requires_grad=True)
+    cl.stft_magnitude(x, 64).sum().backward()
+    assert torch.isfinite(x.grad).all()
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda x: cl.MultiscaleSpectralLoss(x)(x[:-1]), "must have the same shape"),
+        (lambda x: cl.MultiscaleSpectralLoss(x)(x * float("nan")), "prediction must be finite"),
+        (lambda x: cl.MultiscaleSpectralLoss(x * float("inf")), "target must be finite"),
+        (lambda x: cl.MultiscaleSpectralLoss(x, ()), "at least one length"),
+        (lambda x: cl.MultiscaleSpectralLoss(x, (6,)), "multiple of 4"),
+    ],
+)
+def test_a_fixed_target_bad_input(call, message):
+    with pytest.raises(ValueError, match=message):
+        call(torch.ones(10))
+
+
+def test_a_fit_takes_the_quick_form_by_itself():
+    target = cl.sinusoid(440.0, 0.5, 2000, 16_000)
+    histories = [
+        cl.fit(cl.Oscillator(430.0, 0.2, 2000, 16_000), target, loss, steps=10, progress=False)
+        for loss in (cl.multiscale_spectral_loss, lambda p, t: cl.multiscale_spectral_loss(p, t))
+    ]
+    assert histories[0].losses == pytest.approx(histories[1].losses, rel=1e-2)

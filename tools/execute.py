@@ -16,7 +16,7 @@ from pathlib import Path
 import nbformat
 import yaml
 from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError
+from nbclient.exceptions import CellExecutionError, CellTimeoutError
 
 ROOT = Path(__file__).resolve().parent.parent
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
@@ -71,11 +71,24 @@ def save(notebook: dict, path: Path) -> None:
     path.write_text(text, encoding="utf-8", newline="\n")
 
 
-def execute(path: Path, timeout: int = 600) -> float:
+def execute(path: Path, timeout: int = 120, tries: int = 2) -> float:
     """Run one chapter from top to bottom in a fresh kernel, store it, and return the seconds it took.
 
-    A chapter that fails is left on disk as it was.
+    A chapter that fails is left on disk as it was. A cell may take `timeout` seconds; then all is tried once more,
+    since now and then nbclient misses the end of a cell with widgets.
     """
+    for left in reversed(range(tries)):
+        try:
+            return _execute_once(path, timeout)
+        except CellTimeoutError:
+            if not left:
+                raise
+            print(f"  a cell took more than {timeout} s; once more", flush=True)
+    raise ValueError(f"tries must be at least 1; got {tries}")
+
+
+def _execute_once(path: Path, timeout: int) -> float:
+    """One run of a chapter, and its seconds."""
     notebook = nbformat.read(path, as_version=4)
     began = time.perf_counter()
     client = NotebookClient(
@@ -107,7 +120,7 @@ def main(arguments: list[str]) -> int:
         print(f"{path} ...", flush=True)
         try:
             print(f"  {execute(path):.1f} s, {path.stat().st_size / 1e3:.0f} kB", flush=True)
-        except CellExecutionError as error:
+        except (CellExecutionError, CellTimeoutError) as error:
             print(f"  FAILED, left as it was:\n{error}", file=sys.stderr, flush=True)
             failed += 1
     return 1 if failed else 0

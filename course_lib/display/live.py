@@ -189,6 +189,16 @@ KINDS: dict[str, Kind] = {
             "sample_rate": Choice(8000, (8000, 16000)),
         },
     ),
+    "giant_steps": Kind(
+        "Giant steps, baby steps",
+        "Every harmonic as a giant step times a baby step: the grid of the two, how many steps are formed instead of "
+        "how many sines, and their sum.",
+        {
+            "n_harmonics": Number(40, 2, 100, whole=True),
+            "half": Number(2, 1, 12, whole=True),
+            "harmonic": Number(17, 1, 100, whole=True),
+        },
+    ),
     "frame_rate": Kind(
         "Frame rate against smoothness",
         "An amplitude envelope known a few times a second, held, joined linearly or by Hann windows: its steps, its "

@@ -109,6 +109,31 @@ def nyquist(state: State) -> dict[str, Any]:
     }
 
 
+def giant_steps(state: State) -> dict[str, Any]:
+    """The decomposition k = Q·p + q, how many steps are formed for every h, and the sum by the synthesizer."""
+    n, h = state["n_harmonics"], state["half"]
+    k, q = min(state["harmonic"], n), 2 * h + 1
+
+    def steps(half: int) -> tuple[int, int]:
+        return min(half, n), max(0, -(-(n - half) // (2 * half + 1)))
+
+    curve = [sum(steps(half)) for half in range(1, 21)]
+    shares = normalise_distribution(1 / torch.arange(1, n + 1, dtype=torch.float64).unsqueeze(0))
+    return {
+        "babies": steps(h)[0],
+        "giants": steps(h)[1],
+        "steps": sum(steps(h)),
+        "k": k,
+        "p": (k + h) // q,
+        "q": k - q * ((k + h) // q),
+        "curve": curve,
+        "fewest": min(curve),
+        "best": curve.index(min(curve)) + 1,
+        "shares": shares[0].tolist(),
+        "wave": harmonic_synth(_f64([100.0]), _f64([1.0]), shares, 320, 16000, mask=False).tolist(),
+    }
+
+
 def frame_rate(state: State) -> dict[str, Any]:
     """An envelope known at frames, upsampled; its error, its worst jump, and the spectrum of the tone it shapes."""
     n, swell = state["frame_rate_hz"], state["swell_hz"]
@@ -184,6 +209,7 @@ TWINS: dict[str, Callable[[State], dict[str, Any]]] = {
     "deflation": deflation,
     "drawbars": drawbars,
     "nyquist": nyquist,
+    "giant_steps": giant_steps,
     "frame_rate": frame_rate,
     "cutoff": cutoff,
     "history": history,

@@ -88,7 +88,7 @@ def _check_shares(amplitudes: Any, start: Tensor, rate: float, leading: torch.Si
     if bool((a < 0).any()) or not bool((a > 0).any(-1).all()):
         raise ValueError("partial_amplitudes must not be negative, and at least one in each trial must be above 0")
     try:
-        a = a.expand(*leading, a.shape[-1]).reshape(-1, a.shape[-1])
+        a = a.expand((*leading, a.shape[-1])).reshape(-1, a.shape[-1])
     except RuntimeError as error:
         raise ValueError(
             f"partial_amplitudes {tuple(amplitudes.shape)} do not fit the leading axes {tuple(leading)}"

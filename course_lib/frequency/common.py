@@ -48,8 +48,8 @@ def check_trials(
     if bool(silent.any()):
         where = silent.nonzero()[0].tolist()
         raise ValueError(f"target is silent in trial {where}: there is no frequency to find. Leave it out")
-    sound = sound.double().expand(*leading, -1).reshape(-1, sound.shape[-1])
-    start = start.double().to(sound.device).expand(*leading, *tail).reshape(-1, *tail)
+    sound = sound.double().expand((*leading, -1)).reshape(-1, sound.shape[-1])
+    start = start.double().to(sound.device).expand((*leading, *tail)).reshape(-1, *tail)
     return sound, start, rate, leading
 
 
@@ -100,13 +100,13 @@ def slide(
     x = start.detach().clone()
     strides, before = torch.full_like(x, stride), torch.zeros_like(x)
     for _ in range(steps):
-        x.requires_grad_()
-        heights = loss(x)
+        leaf = x.clone().requires_grad_()
+        heights = loss(leaf)
         losses.append(float(heights.detach().mean()))
-        way = -torch.autograd.grad(heights.sum(), x)[0].sign()
+        way = -torch.autograd.grad(heights.sum(), leaf)[0].sign()
         strides = torch.where(way * before < 0, strides / 2, strides)
         before = torch.where(way == 0, before, way)
-        x = (x.detach() + strides * way).clamp(*limits)
+        x = (x + strides * way).clamp(*limits)
         path.append(x)
     return x
 
@@ -281,6 +281,8 @@ def finish(
     path: list[Tensor],
     losses: list[float],
     used: Tensor | None = None,
+    *,
+    partial_axis: bool = True,
 ) -> FrequencyFit:
     """Amplitudes and phases in closed form, history, and everything back in the shape and precision of the input."""
     cosines, sines_, explained = best_amplitudes(sound, partials_hz, sample_rate, used)
@@ -290,11 +292,10 @@ def finish(
     phase = torch.atan2(cosines, sines_) - middle
     phase = math.pi - torch.remainder(math.pi - phase, 2 * math.pi)  # (−π, π]
 
-    one = hz.shape == partials_hz.shape[:1] and partials_hz.shape[1] == 1  # fit_frequency: no axis of partials
-    tail = torch.Size() if one else partials_hz.shape[1:]
+    tail = partials_hz.shape[1:] if partial_axis else torch.Size()
 
     def back(x: Tensor, tail: torch.Size) -> Tensor:
-        return x.reshape(*leading, *tail).to(like)
+        return x.reshape((*leading, *tail)).to(like)
 
     history = History(losses=losses, steps=list(range(len(path))))
     history.parameters["hz"] = torch.stack([back(p, p.shape[1:]) for p in path])

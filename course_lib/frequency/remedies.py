@@ -74,7 +74,7 @@ def fit_frequency(
     path, losses = [start], []
     hz = METHODS[method](sound, start, rate, steps, (path, losses))
     like = target if isinstance(target, Tensor) and target.is_floating_point() else torch.empty(0)
-    return finish(sound, hz, hz.unsqueeze(-1), rate, leading, like, path, losses)
+    return finish(sound, hz, hz.unsqueeze(-1), rate, leading, like, path, losses, partial_axis=False)
 
 
 def _limits(sample_rate: float, n_samples: int) -> tuple[float, float]:

@@ -17,6 +17,7 @@ from course_lib.checks import (
 )
 from course_lib.envelopes import upsample, upsample_frequency
 from course_lib.phase import instantaneous_phase
+from course_lib.synths.harmonic_fast import harmonic_sum
 from course_lib.units import exp_sigmoid
 
 
@@ -81,8 +82,18 @@ def mask_above_nyquist(distribution: Any, f0_hz: Any, sample_rate: float) -> Ten
     """
     rate = check_sample_rate(sample_rate)
     f0, d = _check_pair(f0_hz, distribution, rate)
-    partials = harmonic_frequencies(f0, d.shape[-1])
-    return torch.where((partials > 0) & (partials < rate / 2), d, torch.zeros_like(d))
+    return _mask(d, f0, rate)
+
+
+def _mask(shares: Tensor, f0: Tensor, rate: float) -> Tensor:
+    """`mask_above_nyquist` of checked input."""
+    lowest, highest = f0.detach().aminmax()
+    if lowest > 0 and highest * shares.shape[-1] < rate / 2:  # nothing to silence
+        return shares.expand(*torch.broadcast_shapes(shares.shape[:-1], f0.shape), -1)
+    k = torch.arange(1, shares.shape[-1] + 1, device=f0.device, dtype=f0.dtype)
+    partials = f0.detach().unsqueeze(-1) * k
+    audible = partials < rate / 2
+    return torch.where(audible if lowest > 0 else audible & (partials > 0), shares, 0.0)
 
 
 def normalise_distribution(distribution: Any) -> Tensor:
@@ -155,7 +166,14 @@ def harmonic_controls(
 
 
 def harmonic_synth(
-    f0_hz: Any, amplitude: Any, distribution: Any, n_samples: int, sample_rate: float, *, mask: bool = True
+    f0_hz: Any,
+    amplitude: Any,
+    distribution: Any,
+    n_samples: int,
+    sample_rate: float,
+    *,
+    mask: bool = True,
+    method: str = "fast",
 ) -> Tensor:
     """Synthesise A[n] · Σ_k α̂_k[n] · sin(k·φ[n]): K harmonics of one accumulated phase.
 
@@ -166,6 +184,8 @@ def harmonic_synth(
         n_samples: length of the sound.
         sample_rate: Hz.
         mask: silence harmonics at or above Nyquist (valid controls already are); False lets them alias.
+        method: "reference" computes the formula as it stands, K sines a sample; "fast" gives the same sound and the
+            same gradients in a tenth of the time and memory, but no second derivatives.
 
     Returns:
         (…, n_samples). f0 is interpolated linearly (beside a rest the neighbour's pitch is kept), and so is the product
@@ -173,48 +193,38 @@ def harmonic_synth(
 
     Raises:
         ValueError: shapes that do not agree, NaN, negative f0, f0 above Nyquist where the sound is not silent,
-            more frames than samples.
+            more frames than samples, an unknown method.
 
     Source: Engel et al., DDSP, 2020, section 3.2. Chapter: book/sines/harmonic.ipynb
 
     >>> harmonic_synth([4000.0], [0.5], [[1.0]], 4, 16000).round(decimals=3)
     tensor([ 0.0000,  0.5000, -0.0000, -0.5000])
     """
+    if method not in METHODS:
+        raise ValueError(f"unknown method {method!r}; choose one of {', '.join(METHODS)}")
     rate = check_sample_rate(sample_rate)
     n_samples = check_count(n_samples, "n_samples")
     f0, d = _check_pair(f0_hz, distribution, rate)
     shares = _check_amplitude(amplitude, f0, "amplitude").unsqueeze(-1) * d
-    too_high = (f0 > rate / 2) & (shares.detach() != 0).any(-1)
-    if bool(too_high.any()):
+    too_high = f0.detach() > rate / 2
+    if bool(too_high.any()) and bool((too_high & (shares.detach() != 0).any(-1)).any()):
         raise ValueError(
             f"f0_hz must not exceed Nyquist, sample_rate / 2 = {rate / 2:g} Hz, where there is sound; "
             f"got {f0.detach().max().item():g} Hz. Lower it or raise the sample rate"
         )
-    shares = mask_above_nyquist(shares, f0, rate) if mask else shares * (f0 > 0).unsqueeze(-1)
-    return _mix(_harmonic_sines(f0, d.shape[-1], n_samples, rate), shares)
+    shares = _mask(shares, f0, rate) if mask else shares * (f0 > 0).unsqueeze(-1)
+    return METHODS[method](f0, shares, n_samples, rate)
 
 
-def _harmonic_sines(f0: Tensor, n_harmonics: int, n_samples: int, sample_rate: float) -> Tensor:
-    """sin(k·φ[n]) of one accumulated phase, (…, n_samples, n_harmonics)."""
-    phase = instantaneous_phase(upsample_frequency(f0, n_samples), sample_rate)
-    k = torch.arange(1, n_harmonics + 1, device=phase.device, dtype=phase.dtype)
-    return torch.sin(phase.unsqueeze(-1) * k)
+def harmonic_sum_reference(f0_hz: Tensor, shares: Tensor, n_samples: int, sample_rate: float) -> Tensor:
+    """Σ_k a_k[n] · sin(k·φ[n]), line by line: f0_hz (…, n_frames) and shares (…, n_frames, K) → (…, n_samples)."""
+    phase = instantaneous_phase(upsample_frequency(f0_hz, n_samples), sample_rate)
+    k = torch.arange(1, shares.shape[-1] + 1, device=phase.device, dtype=phase.dtype)
+    sines = torch.sin(phase.unsqueeze(-1) * k)  # (…, n_samples, K)
+    return (upsample(shares, n_samples, dim=-2) * sines).sum(-1)
 
 
-def _mix(sines: Tensor, shares: Tensor) -> Tensor:
-    """Σ_k of sines (…, n_samples, K) under shares (…, n_frames, K) interpolated linearly: (…, n_samples)."""
-    n_samples, n_frames = sines.shape[-2], shares.shape[-2]
-    dtype = torch.promote_types(sines.dtype, shares.dtype)
-    sines, shares = sines.to(dtype), shares.to(dtype)
-    if n_samples % n_frames:
-        return (upsample(shares, n_samples, dim=-2) * sines).sum(-1)
-    # Whole hops: sum over k first, once with this frame's shares and once with the next frame's, then cross-fade.
-    # The same sound, without the K envelopes at sample rate.
-    after = torch.cat([shares[..., 1:, :], shares[..., -1:, :]], dim=-2)
-    both = sines.unflatten(-2, (n_frames, -1)) @ torch.stack([shares, after], dim=-1)  # (…, n_frames, hop, 2)
-    hop = both.shape[-2]
-    way = torch.arange(hop, device=both.device, dtype=both.dtype) / hop
-    return torch.lerp(both[..., 0], both[..., 1], way).flatten(-2)
+METHODS = {"fast": harmonic_sum, "reference": harmonic_sum_reference}
 
 
 class HarmonicSynth(nn.Module):
@@ -237,7 +247,6 @@ class HarmonicSynth(nn.Module):
     """
 
     f0_hz: Tensor
-    _sines: Tensor
 
     def __init__(self, f0_hz: Any, n_harmonics: int, n_samples: int, sample_rate: float, initial: float = 0.0) -> None:
         super().__init__()
@@ -251,9 +260,6 @@ class HarmonicSynth(nn.Module):
         self.raw_distribution = nn.Parameter(torch.full((*f0.shape, k), float(initial)).to(f0))
         self.n_samples = check_count(n_samples, "n_samples", minimum=f0.shape[-1])
         self.sample_rate = sample_rate
-        # f0 is not learned, so its sines are computed once: a third of a step's work.
-        self.register_buffer("_sines", _harmonic_sines(f0, k, self.n_samples, rate), persistent=False)
-        self.register_load_state_dict_post_hook(_renew_sines)
 
     def controls(self) -> HarmonicControls:
         """Return the controls that the raw parameters stand for now."""
@@ -261,13 +267,7 @@ class HarmonicSynth(nn.Module):
 
     def forward(self) -> Tensor:
         """Return the sound, (…, n_samples)."""
-        controls = self.controls()
-        return _mix(self._sines, controls.amplitude.unsqueeze(-1) * controls.distribution)
-
-
-def _renew_sines(synth: HarmonicSynth, _: Any) -> None:
-    """After loading a state: its pitch curve may be another one."""
-    synth._sines = _harmonic_sines(synth.f0_hz, synth._sines.shape[-1], synth.n_samples, synth.sample_rate)
+        return harmonic_synth(*self.controls(), self.n_samples, self.sample_rate)
 
 
 def _check_pair(f0_hz: Any, distribution: Any, sample_rate: float, name: str = "distribution") -> tuple[Tensor, Tensor]:
