@@ -279,9 +279,9 @@ def test_the_same_call_gives_the_same_answer_and_rows_do_not_mix(method) -> None
     sound, steps = sound[:, :1000], FEW.get(method, 20)
     both = [fit_frequency(sound, start[:, 0], RATE, method, steps) for _ in range(2)]
     assert torch.equal(both[0].hz, both[1].hz) and both[0].history.losses == both[1].history.losses
-    # A few steps only: later, rounding is enough to send the baselines elsewhere.
+    # A few steps and a wide tolerance: rounding alone sends the baselines elsewhere, sooner or later.
     batch, alone = (fit_frequency(x, s, RATE, method, 3) for x, s in ((sound, start[:, 0]), (sound[1], start[1, 0])))
-    torch.testing.assert_close(alone.history.parameters["hz"], batch.history.parameters["hz"][:, 1], rtol=1e-5, atol=0)
+    torch.testing.assert_close(alone.history.parameters["hz"], batch.history.parameters["hz"][:, 1], rtol=1e-3, atol=0)
 
 
 @pytest.mark.parametrize("method", METHODS)
