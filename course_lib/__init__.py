@@ -14,6 +14,7 @@ from course_lib.display import (
     plot_waveform,
 )
 from course_lib.effects.filters import apply_response, lowpass, lowpass_response, rfft_frequencies
+from course_lib.effects.reverb import DecayReverb, Reverb, decaying_impulse_response, fft_convolve, reverb
 from course_lib.envelopes import upsample, upsample_frequency
 from course_lib.exercises import exercise
 from course_lib.fit import FitDiverged, History, fit
@@ -49,21 +50,23 @@ from course_lib.synths.harmonic import (
     normalise_distribution,
     scale_parameters,
 )
+from course_lib.synths.noise import filtered_noise, noise_controls, zero_phase_response
 from course_lib.synths.oscillator import Oscillator, sinusoid
 from course_lib.units import amplitude_to_db, cents, db_to_amplitude, exp_sigmoid, hz_to_midi, midi_to_hz
 
 __version__ = "0.1.0"
 
 __all__ = [
-    "FitDiverged", "FrequencyFit", "HarmonicControls", "HarmonicSynth", "History", "LinearGain",
-    "MultiscaleSpectralLoss", "Oscillator", "additive_synth", "amplitude_to_db", "animate_history",
+    "DecayReverb", "FitDiverged", "FrequencyFit", "HarmonicControls", "HarmonicSynth", "History", "LinearGain",
+    "MultiscaleSpectralLoss", "Oscillator", "Reverb", "additive_synth", "amplitude_to_db", "animate_history",
     "apply_response", "autocorrelation_loss", "cents", "clip_names", "cramer_rao_hz", "db_to_amplitude",
-    "estimate_f0", "exercise", "exp_sigmoid", "fit", "fit_f0", "fit_frequency", "fit_sinusoids",
-    "gradient_over_frequency", "gradient_sign_accuracy", "harmonic_controls", "harmonic_frequencies",
-    "harmonic_synth", "hz_to_midi", "instantaneous_phase", "listen", "live_figure", "load_audio", "load_clip",
-    "local_minima", "loss_over_frequency", "loudness_db", "lowpass", "lowpass_response", "mask_above_nyquist",
-    "measure_harmonics", "midi_to_hz", "multiscale_spectral_loss", "normalise_distribution", "plot_envelopes",
-    "plot_history", "plot_loss_landscape", "plot_spectrogram", "plot_spectrum", "plot_waveform",
-    "project_harmonics", "rfft_frequencies", "scale_parameters", "share_within", "sinusoid", "spectral_l1",
-    "spectral_transport_loss", "stft_magnitude", "upsample", "upsample_frequency", "waveform_l1",
+    "decaying_impulse_response", "estimate_f0", "exercise", "exp_sigmoid", "fft_convolve", "filtered_noise", "fit",
+    "fit_f0", "fit_frequency", "fit_sinusoids", "gradient_over_frequency", "gradient_sign_accuracy",
+    "harmonic_controls", "harmonic_frequencies", "harmonic_synth", "hz_to_midi", "instantaneous_phase", "listen",
+    "live_figure", "load_audio", "load_clip", "local_minima", "loss_over_frequency", "loudness_db", "lowpass",
+    "lowpass_response", "mask_above_nyquist", "measure_harmonics", "midi_to_hz", "multiscale_spectral_loss",
+    "noise_controls", "normalise_distribution", "plot_envelopes", "plot_history", "plot_loss_landscape",
+    "plot_spectrogram", "plot_spectrum", "plot_waveform", "project_harmonics", "reverb", "rfft_frequencies",
+    "scale_parameters", "share_within", "sinusoid", "spectral_l1", "spectral_transport_loss", "stft_magnitude",
+    "upsample", "upsample_frequency", "waveform_l1", "zero_phase_response",
 ]  # fmt: skip
