@@ -1,0 +1,124 @@
+"""Recordings of one instrument with their pitch and loudness, split by recording."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from course_lib.analysis import loudness_db
+from course_lib.checks import check_count
+from course_lib.clips import load_audio
+
+SUFFIXES = (".flac", ".wav", ".ogg", ".aif", ".aiff")
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One recording at the model's sample rate: audio (n_samples,), f0_hz and loudness_db (n_frames,)."""
+
+    name: str
+    audio: Tensor
+    f0_hz: Tensor
+    loudness_db: Tensor
+
+
+def load_recordings(
+    folder: str | Path, sample_rate: int = 16_000, frame_rate: int = 250, seed: int = 0
+) -> dict[str, list[Recording]]:
+    """Read a folder of recordings of one instrument, analyse them, and split them.
+
+    Pitch comes from NAME.f0.npy (Hz, one number a frame) where it lies beside NAME.flac, else from `track_f0`. The
+    split is the one in performances.json where there is one; else every tenth recording, drawn with the seed, and at
+    least one, is for validation. Always whole recordings: two stretches of one recording are far too alike for one of
+    them to test what was learned from the other.
+
+    Args:
+        folder: holds the recordings (WAV, FLAC, OGG, AIFF; any rate; a second or more).
+        sample_rate: Hz, what they are resampled to.
+        frame_rate: frames a second.
+        seed: of the split.
+
+    Returns:
+        {"train": […], "validation": […], "test": […]}; the last may be empty.
+
+    Raises:
+        ValueError: no folder, fewer than two recordings, labels of the wrong length, a silent or broken file.
+
+    Chapter: book/tone_transfer/decoder.ipynb
+    """
+    folder = Path(folder)
+    paths = sorted(path for path in folder.glob("*") if path.suffix.lower() in SUFFIXES)
+    if len(paths) < 2:
+        raise ValueError(
+            f"{folder} holds {len(paths)} recordings ({', '.join(SUFFIXES)}): training needs two at least, one of them "
+            "to validate with"
+        )
+    listed = folder / "performances.json"
+    if listed.is_file():
+        split = json.loads(listed.read_text(encoding="utf-8"))["split"]
+    else:
+        order = np.random.default_rng(seed).permutation(len(paths))
+        held = max(1, len(paths) // 10)
+        stems = [paths[i].stem for i in order]
+        split = {"validation": stems[:held], "train": stems[held:]}
+    known = {path.stem: path for path in paths}
+    missing = [stem for stems in split.values() for stem in stems if stem not in known]
+    if missing:
+        raise ValueError(f"performances.json names {missing[0]}, but there is no such recording in {folder}")
+    return {
+        part: [read_recording(known[stem], sample_rate, frame_rate) for stem in split.get(part, [])]
+        for part in ("train", "validation", "test")
+    }
+
+
+def read_recording(path: Path, sample_rate: int, frame_rate: int) -> Recording:
+    """Read one file and its labels, or track its pitch; cut to whole frames."""
+    audio = load_audio(path, sample_rate)[0]
+    hop = sample_rate // frame_rate
+    n_frames = audio.shape[-1] // hop
+    if n_frames < frame_rate:
+        raise ValueError(
+            f"{path} is too short to learn from: {audio.shape[-1] / sample_rate:.2f} s, at least 1 s needed"
+        )
+    audio = audio[: n_frames * hop]
+    labels = path.with_name(f"{path.stem}.f0.npy")
+    if labels.is_file():
+        f0 = torch.from_numpy(np.load(labels, allow_pickle=False).astype(np.float32))
+        if f0.ndim != 1 or abs(len(f0) - n_frames) > 1:
+            raise ValueError(f"{labels} must hold {n_frames} numbers, one a frame; got shape {tuple(f0.shape)}")
+        f0 = torch.cat([f0, f0[-1:]])[:n_frames]
+    else:
+        from course_lib.tracking import track_f0
+
+        f0 = track_f0(audio, sample_rate, 1.0 / frame_rate).f0_hz
+    return Recording(path.stem, audio, f0, loudness_db(audio, sample_rate, 1.0 / frame_rate))
+
+
+def draw_batch(
+    recordings: list[Recording], batch: int, n_frames: int, hop: int, generator: torch.Generator
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Draw stretches: f0_hz and loudness_db (batch, n_frames), audio (batch, n_frames · hop).
+
+    Each recording is drawn as often as its length deserves.
+    """
+    check_count(batch, "batch")
+    lengths = torch.tensor([r.f0_hz.shape[-1] for r in recordings])
+    if int(lengths.min()) < n_frames:
+        short = min(recordings, key=lambda r: r.f0_hz.shape[-1])
+        raise ValueError(f"{short.name} has {short.f0_hz.shape[-1]} frames, fewer than the {n_frames} of one stretch")
+    starts = torch.rand(batch, generator=generator)
+    which = torch.multinomial(lengths.float(), batch, replacement=True, generator=generator)
+    cuts = []
+    for i, u in zip(which.tolist(), starts.tolist(), strict=True):
+        r = recordings[i]
+        at = int(u * (r.f0_hz.shape[-1] - n_frames + 1))
+        cuts.append(
+            (r.f0_hz[at : at + n_frames], r.loudness_db[at : at + n_frames], r.audio[at * hop : (at + n_frames) * hop])
+        )
+    f0, loudness, audio = (torch.stack(parts) for parts in zip(*cuts, strict=True))
+    return f0, loudness, audio

@@ -1,0 +1,134 @@
+"""The whole instrument: decoder, harmonic synth, filtered noise, room."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from course_lib.checks import check_count, check_sample_rate
+from course_lib.effects.reverb import Reverb, reverb
+from course_lib.synths.harmonic import harmonic_controls, harmonic_synth
+from course_lib.synths.noise import filtered_noise, noise_controls
+from course_lib.tone_transfer.decoder import ToneControls, ToneDecoder, scale_inputs
+
+
+@dataclass(frozen=True)
+class TransferConfig:
+    """Everything that fixes the shape of a `ToneTransfer`.
+
+    use_noise, use_reverb and use_loudness switch a part off for good: a model without it is trained without it.
+    """
+
+    sample_rate: int = 16_000
+    frame_rate: int = 250
+    n_harmonics: int = 60
+    n_bands: int = 65
+    width: int = 64
+    hidden: int = 128
+    n_z: int = 0
+    reverb_taps: int = 8_000
+    use_noise: bool = True
+    use_reverb: bool = True
+    use_loudness: bool = True
+
+    def __post_init__(self) -> None:
+        check_sample_rate(self.sample_rate)
+        for name in ("frame_rate", "n_harmonics", "width", "hidden"):
+            check_count(getattr(self, name), name)
+        for name in ("n_bands", "reverb_taps"):
+            check_count(getattr(self, name), name, minimum=2)
+        check_count(self.n_z, "n_z", minimum=0)
+
+
+class ToneTransfer(nn.Module):
+    """An instrument that plays any pitch and loudness curve it is given.
+
+    Args:
+        config: its shape; the default has about 180,000 weights and half a second of room.
+
+    Raises:
+        ValueError: a configuration that makes no sense.
+
+    Source: Engel et al., DDSP, 2020. Chapter: book/tone_transfer/decoder.ipynb
+    """
+
+    def __init__(self, config: TransferConfig | None = None) -> None:
+        super().__init__()
+        self.config = c = config or TransferConfig()
+        n_outputs = 1 + c.n_harmonics + (c.n_bands if c.use_noise else 0)
+        self.decoder = ToneDecoder(n_outputs, c.width, c.hidden, c.n_z)
+        self.reverb = Reverb(c.reverb_taps) if c.use_reverb else None
+
+    def controls(self, f0_hz: Any, loudness_db: Any, z: Tensor | None = None) -> ToneControls:
+        """Decode pitch and loudness into controls that can be printed, plotted and changed.
+
+        Args:
+            f0_hz: (…, n_frames), Hz, `frame_rate` frames a second; 0 is a rest.
+            loudness_db: (…, n_frames), dB, as `course_lib.loudness_db` measures it.
+            z: (…, n_frames, n_z) for a model with an encoder.
+
+        Returns:
+            ToneControls of the same frames; f0_hz is passed on untouched.
+
+        Raises:
+            ValueError: as `scale_inputs`.
+        """
+        return self.controls_and_state(f0_hz, loudness_db, z)[0]
+
+    def controls_and_state(
+        self, f0_hz: Any, loudness_db: Any, z: Tensor | None = None, state: Tensor | None = None
+    ) -> tuple[ToneControls, Tensor]:
+        """As `controls`, for long sounds a stretch at a time: `state` is what the stretch before returned."""
+        c = self.config
+        inputs = scale_inputs(f0_hz, loudness_db).to(self.decoder.raw.weight)
+        if not c.use_loudness:
+            inputs = inputs * inputs.new_tensor([1.0, 0.0])
+        leading, n_frames = inputs.shape[:-2], inputs.shape[-2]
+        flat = None if z is None else z.reshape(-1, n_frames, z.shape[-1])
+        raw, state = self.decoder(inputs.reshape(-1, n_frames, 2), flat, state)
+        raw = raw.reshape(*leading, n_frames, -1)
+        f0 = torch.as_tensor(f0_hz, dtype=raw.dtype, device=raw.device)
+        harmonic = harmonic_controls(raw[..., 0], raw[..., 1 : 1 + c.n_harmonics], f0, c.sample_rate)
+        if c.use_noise:
+            noise = noise_controls(raw[..., 1 + c.n_harmonics :])
+        else:
+            noise = raw.new_zeros(*leading, n_frames, c.n_bands)
+        return ToneControls(*harmonic, noise), state
+
+    def synthesise(
+        self, controls: ToneControls, n_samples: int, generator: torch.Generator | None = None
+    ) -> dict[str, Tensor]:
+        """Turn controls into sound, part by part.
+
+        Args:
+            controls: from `controls`, changed or not.
+            n_samples: length of the sound.
+            generator: of the noise; a fixed seed if None.
+
+        Returns:
+            {"harmonic", "noise", "room", "sound"}, each (…, n_samples); the sound is the sum of the other three.
+        """
+        rate = self.config.sample_rate
+        harmonic = harmonic_synth(controls.f0_hz, controls.amplitude, controls.distribution, n_samples, rate)
+        noise = torch.zeros_like(harmonic)
+        if self.config.use_noise:
+            noise = filtered_noise(controls.noise_magnitudes, n_samples, generator)
+        dry = harmonic + noise
+        wet = dry if self.reverb is None else reverb(dry, self.reverb.impulse_response)
+        return {"harmonic": harmonic, "noise": noise, "room": wet - dry, "sound": wet}
+
+    def forward(
+        self,
+        f0_hz: Any,
+        loudness_db: Any,
+        n_samples: int | None = None,
+        z: Tensor | None = None,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Return the sound, (…, n_samples); by default as long as its frames."""
+        controls = self.controls(f0_hz, loudness_db, z)
+        length = controls.f0_hz.shape[-1] * self.config.sample_rate // self.config.frame_rate
+        return self.synthesise(controls, length if n_samples is None else n_samples, generator)["sound"]
