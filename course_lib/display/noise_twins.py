@@ -19,7 +19,7 @@ FLOOR_DB, LEVEL = -60.0, 0.4
 
 
 def noise_bands(state: Mapping[str, Any]) -> dict[str, Any]:
-    """Taps and response of a filter of 33 bands, 16 ms of noise through it, and the level to expect in a frame."""
+    """A filter of 33 bands: its taps and response, what cutting makes of it, and 16 ms of noise through it."""
     levels = torch.as_tensor(state["levels"], dtype=torch.float64)
     magnitudes = torch.where(levels > FLOOR_DB, 10.0 ** (levels / 20.0), 0.0)
     taps = zero_phase_response(magnitudes)
@@ -27,10 +27,14 @@ def noise_bands(state: Mapping[str, Any]) -> dict[str, Any]:
     cut = state["edges"] == "cut"
     ringing = _ringing(taps, cut)
     power = LEVEL**2 * (ringing.square().sum(0) + (offset * ringing.sum(0)).square())
+    response = torch.fft.rfft(taps, n=512).abs()
+    within = ringing[HOP : 2 * HOP]  # of the frame's own clicks
+    heard = torch.fft.rfft(within, n=512).abs().square().mean(0).sqrt() if cut else response
     swing = torch.fft.rfft(power).abs()[1:9].max()
     return {
         "taps": taps.tolist(),
-        "response_db": amplitude_to_db(torch.fft.rfft(taps, n=512).abs(), floor_db=FLOOR_DB).tolist(),
+        "response_db": amplitude_to_db(response, floor_db=FLOOR_DB).tolist(),
+        "heard_db": amplitude_to_db(heard, floor_db=FLOOR_DB).tolist(),
         "wave": _sound(state, taps, offset)[:SHOWN].tolist(),
         "rms": power.sqrt().tolist(),
         "swing": (2 * swing / power.sum()).item() if power.sum() > 0 else 0.0,

@@ -51,8 +51,16 @@ function compute(s) {
   const power = at.map((part) => LEVEL ** 2 * (part.reduce((a, v) => a + v * v, 0) + (offset * part.reduce((a, v) => a + v, 0)) ** 2));
   const total = power.reduce((a, b) => a + b, 0);
   const swing = range(8, (k) => Math.hypot(...[Math.cos, Math.sin].map((f) => power.reduce((a, v, i) => a + v * f((TAU * (((k + 1) * i) % HOP)) / HOP), 0))));
+  // Cutting shortens the ring of every sample by its place in the frame; their mean power spectrum is what is heard.
+  const heard = new Float64Array(257);
+  if (s.edges === "cut") for (let m = 0; m < HOP; m++) {
+    const re = new Float64Array(512), im = new Float64Array(512);
+    taps.forEach((v, t) => { const i = m + t - HALF; if (i >= 0 && i < HOP) re[i] = v; });
+    fft(re, im);
+    heard.forEach((v, k) => { heard[k] = v + (re[k] ** 2 + im[k] ** 2) / HOP; });
+  }
   return {
-    taps, response_db, wave: [...sound(s, taps, N)], rms: power.map(Math.sqrt),
+    taps, response_db, heard_db: s.edges === "cut" ? [...heard].map((v) => Math.max(FLOOR, decibels(Math.sqrt(v)))) : response_db, wave: [...sound(s, taps, N)], rms: power.map(Math.sqrt),
     swing: total > 0 ? (2 * Math.max(...swing)) / total : 0,
     mean: (LEVEL * offset * at.reduce((a, part) => a + part.reduce((b, v) => b + v, 0), 0)) / HOP,
   };
@@ -81,7 +89,7 @@ const figure = {
   height: (w) => (w >= 560 ? 410 : 570),
   draw({ g, p, plot, view, width, height }, s, n) {
     const top = 210, hz = (b) => (b * RATE) / 2 / HALF;
-    const b = (view.bars = plot([0, 0, width, top], { title: "Bands (dB)", legend: [["draw here", p.soft], ["response", p.goal]], x: [-140, 8140], y: [FLOOR, 3], yTicks: [-60, -40, -20, 0], xLabel: "frequency (Hz)" }, p));
+    const b = (view.bars = plot([0, 0, width, top], { title: "Bands (dB)", legend: [["draw here", p.soft], ["what is heard", p.goal], ...(s.edges === "cut" ? [["uncut", p.soft]] : [])], x: [-140, 8140], y: [FLOOR, 3], yTicks: [-60, -40, -20, 0], xLabel: "frequency (Hz)" }, p));
     const wide = Math.min(16, (b.w / B) * 0.7);
     s.levels.forEach((v, i) => {
       const x = b.X(hz(i)) - wide / 2;
@@ -91,7 +99,9 @@ const figure = {
       g.globalAlpha = 1;
       g.fillRect(x, b.Y(v) - 2, wide, 4);
     });
-    b.line(range(257, (k) => (k * RATE) / 512), n.response_db, p.goal, 2);
+    const grid = range(257, (k) => (k * RATE) / 512);
+    if (s.edges === "cut") b.line(grid, n.response_db, p.soft, 1.5, [5, 4]);
+    b.line(grid, n.heard_db, p.goal, 2);
     const [left, right] = split(width, height - top, [1, 1]).map(([x, y, w, hgt]) => [x, y + top, w, hgt]);
     const time = range(N, (i) => (1000 * i) / RATE), edge = (1000 * HOP) / RATE, size = 1.15 * Math.max(0.02, ...n.wave.map(Math.abs));
     const a = plot(left, { title: "Sound", legend: [["four frames", p.soft]], x: [0, 16], y: [-size, size], xTicks: range(5, (i) => i * edge), xLabel: "time (ms)" }, p);
