@@ -124,7 +124,7 @@ def _judge_fades(answer: Any) -> str:
                         "noise would swell and shrink at the frame rate.")  # fmt: skip
         where = int((got - oracle).abs().max(0).values.argmax())
         most = int(oracle[:, where].argmax())
-        raise Wrong(f"{case}: they sum to 1, but at sample {where} frame {most} should count {oracle[most, where]:.2f}. "
+        raise Wrong(f"{case}: they sum to 1, but at sample {where} frame {most} must count {oracle[most, where]:.2f}. "
                     "Frame i is centred on sample i · n_samples / n_frames.")  # fmt: skip
     return "they sum to 1 at every sample, to the very end. A steady noise will not know of the frames."
 
