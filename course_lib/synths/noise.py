@@ -92,7 +92,7 @@ def shape_noise(noise: Tensor, magnitudes: Tensor) -> Tensor:
     centres = torch.arange(n_frames, device=exact.device) * n // n_frames
     offsets = torch.arange(-hop, hop, device=exact.device)
     pieces = torch.nn.functional.pad(noise, (hop, hop))[..., (centres + hop).unsqueeze(-1) + offsets]
-    pieces = pieces * _fades(centres, offsets, n).to(exact)
+    pieces = pieces * _fades(centres, offsets.to(exact.dtype), n)
     size = _fast_length(2 * hop + 2 * half)
     spectrum = torch.fft.rfft(pieces, n=size) * torch.fft.rfft(zero_phase_response(exact), n=size)
     filtered = torch.fft.irfft(spectrum, n=size)[..., : 2 * hop + 2 * half - 1]  # (…, n_frames, a little over 2 hops)
