@@ -87,8 +87,6 @@ def run_transfer(options: argparse.Namespace) -> None:
     if not 8_000 <= rate <= 192_000:
         raise ValueError(f"--sample-rate must lie between 8000 and 192000 Hz; got {rate}")
     sound = read_sound(options.input, own_rate, LONGEST_S)
-    if sound.flat_tops >= 5:
-        _say(clipped_remark(sound.flat_tops))
     try:
         result = transfer(
             sound.audio,
@@ -101,7 +99,8 @@ def run_transfer(options: argparse.Namespace) -> None:
         )
     except ValueError as error:
         raise ValueError(f"{options.input}: {error}") from error
-    for remark in result.remarks:
+    clipped = [clipped_remark(sound.flat_tops)] if sound.flat_tops >= 5 else []
+    for remark in clipped + [r for r in result.remarks if "clipped" not in r]:  # the file itself knows best
         _say(remark)
     sounds = {output: result.audio.numpy()}
     if options.parts is not None:

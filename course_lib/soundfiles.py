@@ -116,8 +116,8 @@ def _one_channel(file: object, rate: int, path: Path, tops: FlatTops, first_only
         if not np.isfinite(squares):
             bad = int(np.flatnonzero(~np.isfinite(block).all(1))[0])
             raise ValueError(
-                f"{path} holds a sample that is no number (NaN or infinite) at {(n_read + bad) / file.samplerate:.3f} s; "
-                "export it again"
+                f"{path} holds a sample that is no number (NaN or infinite) at "
+                f"{(n_read + bad) / file.samplerate:.3f} s; export it again"
             )
         n_read += len(block)
         energy += squares / block.shape[1]
@@ -186,7 +186,7 @@ def write_sound(
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with soundfile.SoundFile(temporary, "w", rate, 1, subtype, format=kind) as file:
-            for block in blocks_at(audio, round(sample_rate), rate):  # libvorbis takes no long sound at once
+            for block in blocks_at(audio, sample_rate, rate):  # libvorbis takes no long sound at once
                 block = block * np.float32(gain)
                 if not float(np.abs(block).max(initial=0.0)) <= 1.0:
                     raise ValueError("the sound is not finite or goes beyond ±1 and would be clipped; scale it first")

@@ -23,6 +23,7 @@ from course_lib.checks import check_audio, check_sample_rate
 from course_lib.effects.reverb import fft_convolve
 from course_lib.frame_phase import frame_lines, frame_phase, frames_of
 from course_lib.soundfiles import FlatTops, clock
+from course_lib.synths.harmonic import mask_above_nyquist
 from course_lib.synths.harmonic_fast import harmonic_sum
 from course_lib.synths.noise import shape_noise, white_noise
 from course_lib.tone_transfer.checkpoint import CheckpointError, load_instrument
@@ -36,6 +37,7 @@ SHORTEST_S = 0.1
 STRETCH_S = 8.0
 TRACK_MARGIN_S = 0.5  # heard by the tracker before and after each stretch
 LONGEST_GAP_S, SHORTEST_NOTE_S, FADE_S = 0.04, 0.04, 0.02
+F_MIN_HZ, F_MAX_HZ = 60.0, 2000.0
 
 Instrument = tuple[ToneTransfer, dict[str, Any]]
 
@@ -121,7 +123,7 @@ def transfer(
         The sound, as long as the recording, with all that led to it.
 
     Raises:
-        ValueError: silent, too short or too long a sound, NaN, no pitch in it, an unknown instrument, a wrong checkpoint.
+        ValueError: silent, too short or too long a sound, NaN, no pitch in it; an unknown instrument, a wrong file.
 
     Source: Engel et al., DDSP, 2020. Chapter: book/tone_transfer/transfer.ipynb
     """
@@ -214,7 +216,7 @@ def listen_to(
     sure &= sounds
     if not bool(sure.any()):
         raise ValueError(
-            "no pitch was found in the sound: it takes one voice or one instrument that sings, not a drum, speech or noise"
+            "no pitch was found in the sound: it takes one voice, or one instrument that plays notes; no drum, no noise"
         )
     remarks = []
     share = float(sounds.sum() / loud.sum())
@@ -226,7 +228,7 @@ def listen_to(
 def _track(audio: Tensor, sample_rate: int, hop_s: float) -> tuple[Tensor, Tensor]:
     from course_lib.tracking import track_f0
 
-    track = track_f0(audio, sample_rate, hop_s)
+    track = track_f0(audio, sample_rate, hop_s, F_MIN_HZ, F_MAX_HZ)
     return track.f0_hz, track.confidence
 
 
@@ -390,7 +392,7 @@ def render(
         for own, wide in stretches(n_frames, length, reach):
             begin, end = own.start * hop, own.stop * hop
             more = slice(own.start, min(own.stop + 1, n_frames))  # the frame that the last one leads to
-            shares = amplitude[more].unsqueeze(-1) * distribution[more]
+            shares = mask_above_nyquist(amplitude[more].unsqueeze(-1) * distribution[more], f0[more], c.sample_rate)
             n_more = (more.stop - more.start) * hop
             tone = harmonic_sum(f0[more], shares, n_more, c.sample_rate, float(turns[own.start]))
             parts["harmonic"][begin:end] = tone[: end - begin]
