@@ -33,10 +33,10 @@ ROOM_RT60_S, ROOM_GAIN_DB, ROOM_TAPS = 0.6, -9.0, 8000
 SPLIT = {"train": 36, "validation": 6, "test": 6}
 SECONDS = 20.0
 EXCERPT_S = (4, 9)
-EXCERPTS = {
-    "violin": {"train": 4, "validation": 1, "test": 2},
-    "trumpet": {"train": 0, "validation": 0, "test": 1},
-    "flute": {"train": 0, "validation": 0, "test": 1},
+EXCERPTS = {  # which recordings: of the middle register
+    "violin": {"train": [0, 4, 7, 12], "validation": [2], "test": [1, 4]},
+    "trumpet": {"train": [], "validation": [], "test": [5]},
+    "flute": {"train": [], "validation": [], "test": [5]},
 }
 SCALES = [(0, 2, 4, 5, 7, 9, 11), (0, 2, 3, 5, 7, 8, 10), tuple(range(12))]
 
@@ -135,7 +135,8 @@ class Player:
         self.synth.setting("synth.reverb.active", 0)
         self.synth.setting("synth.chorus.active", 0)
         loaded = self.synth.sfload(str(font))
-        if loaded < 0 or self.synth.program_select(0, loaded, EXPRESSIVE_BANK, program) < 0:
+        self.preset = (loaded, EXPRESSIVE_BANK, program)
+        if loaded < 0 or self.synth.program_select(0, *self.preset) < 0:
             stop(f"FluidSynth cannot play program {program} of {font.name}: delete that package and run this again")
         self.tuning: dict[int, float] = {}
 
@@ -157,7 +158,8 @@ class Player:
         """(n_samples,) at 16 kHz, events and controllers on the frame grid."""
         for _, _, note in notes:
             self.tuning_cents(note)
-        self.synth.system_reset()
+        self.synth.system_reset()  # silence, and every controller where it was; alas also the grand piano
+        self.synth.program_select(0, *self.preset)
         events: dict[int, list[tuple[bool, int]]] = {}
         for onset, length, note in notes:
             events.setdefault(round((onset + length) * FRAME_RATE), []).insert(0, (False, note))
@@ -222,7 +224,7 @@ def excerpt(name: str, performances: Path, target: Path) -> None:
     source, folder = performances / name, target / name
     folder.mkdir(parents=True, exist_ok=True)
     facts = json.loads((source / "performances.json").read_text(encoding="utf-8"))
-    split: dict[str, list[str]] = {part: facts["split"][part][:count] for part, count in EXCERPTS[name].items()}
+    split = {part: [facts["split"][part][i] for i in chosen] for part, chosen in EXCERPTS[name].items()}
     for part, stems in split.items():
         start, end = EXCERPT_S[0], EXCERPT_S[1] + (part == "test")
         for stem in stems:

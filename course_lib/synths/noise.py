@@ -48,7 +48,7 @@ def zero_phase_response(magnitudes: Any) -> Tensor:
     >>> zero_phase_response([1.0, 1.0, 1.0])
     tensor([0., 0., 1., 0.])
     """
-    m = _check_magnitudes(magnitudes, frames=False)
+    m = check_magnitudes(magnitudes, frames=False)
     half = m.shape[-1] - 1
     response = torch.fft.irfft(m.to(torch.promote_types(m.dtype, torch.float32)), n=2 * half)  # time 0 first
     window = torch.hann_window(2 * half, dtype=response.dtype, device=response.device)
@@ -77,7 +77,7 @@ def filtered_noise(magnitudes: Any, n_samples: int, generator: torch.Generator |
 
     Source: Engel et al., DDSP, 2020, section 3.2 and appendix B. Chapter: book/shaping/noise.ipynb
     """
-    m = _check_magnitudes(magnitudes, frames=True)
+    m = check_magnitudes(magnitudes, frames=True)
     n = check_count(n_samples, "n_samples", minimum=m.shape[-2])
     noise = white_noise((*m.shape[:-2], n), generator, m.to(torch.promote_types(m.dtype, torch.float32)))
     return shape_noise(noise, m)
@@ -139,7 +139,7 @@ def _fast_length(n: int) -> int:
     return 3 * power // 4 if n <= 3 * power // 4 and power >= 4 else power
 
 
-def _check_magnitudes(magnitudes: Any, frames: bool) -> Tensor:
+def check_magnitudes(magnitudes: Any, frames: bool) -> Tensor:
     """Magnitudes as a tensor, (…, n_bands) or (…, n_frames, n_bands), or ValueError."""
     m = check_finite(as_tensor(magnitudes, "magnitudes"), "magnitudes")
     shape = "(…, n_frames, n_bands)" if frames else "(…, n_bands)"

@@ -95,7 +95,7 @@ class MeanTimbre:
 
 def loudness_correlation(sound: Tensor, asked_db: Tensor, sample_rate: int, gate_db: float = -60.0) -> float:
     """Pearson's r between the loudness of a sound and the loudness that was asked for, where it was above the gate."""
-    measured = loudness_db(sound, sample_rate)
+    measured = loudness_db(sound.detach(), sample_rate)
     there = asked_db > gate_db
     return float(torch.corrcoef(torch.stack([measured[there], asked_db[there]]))[0, 1])
 
