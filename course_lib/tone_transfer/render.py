@@ -223,7 +223,9 @@ def listen_to(
         )
     remarks = []
     if chords:
-        remarks.append("several notes seem to sound at once, and one pitch stands for all: it takes one voice at a time")
+        remarks.append(
+            "several notes seem to sound at once, and one pitch stands for all: it takes one voice at a time"
+        )
     share = float(sounds.sum() / loud.sum())
     if share < 0.5:
         remarks.append(f"only {share:.0%} of what sounds has a clear pitch; the rest became rests")
