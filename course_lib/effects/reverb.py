@@ -30,8 +30,8 @@ def fft_convolve(audio: Any, impulse_response: Any) -> Tensor:
 
     Chapter: book/shaping/room.ipynb
 
-    >>> fft_convolve([1.0, 0.0, 0.5, 0.25], [1.0, 0.5]).round(decimals=2)
-    tensor([1.0000, 0.5000, 0.5000, 0.5000])
+    >>> fft_convolve([0.5, 0.0, 0.5, 0.25], [1.0, 0.5]).round(decimals=2)
+    tensor([0.5000, 0.2500, 0.5000, 0.5000])
     """
     x, h = check_audio(audio), check_audio(impulse_response, "impulse_response")
     check_leading(audio=x.shape[:-1], impulse_response=h.shape[:-1])
