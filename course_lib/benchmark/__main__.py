@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import argparse
 
-from course_lib.benchmark import five_sounds, frequency, pitch_encoder, speed
+from course_lib.benchmark import five_sounds, frequency, pitch_encoder, speed, tone_transfer
 
 # Each module offers SUMMARY, add_options(parser) and run_options(parser, options).
-BENCHMARKS = {"five_sounds": five_sounds, "frequency": frequency, "pitch_encoder": pitch_encoder, "speed": speed}
+BENCHMARKS = {
+    "five_sounds": five_sounds,
+    "frequency": frequency,
+    "pitch_encoder": pitch_encoder,
+    "speed": speed,
+    "tone_transfer": tone_transfer,
+}
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -41,7 +41,7 @@ BLOCK = {"cpu": 16_000, "cuda": 500_000}
 GIANT_COST = 2.5
 
 
-def harmonic_sum(f0_hz: Tensor, shares: Tensor, n_samples: int, sample_rate: float) -> Tensor:
+def harmonic_sum(f0_hz: Tensor, shares: Tensor, n_samples: int, sample_rate: float, turns: float = 0.0) -> Tensor:
     """Σ_k a_k[n] · sin(k·φ[n]) of checked controls, with gradients to both.
 
     Args:
@@ -49,6 +49,7 @@ def harmonic_sum(f0_hz: Tensor, shares: Tensor, n_samples: int, sample_rate: flo
         shares: (…, n_frames, K), amplitude of each harmonic, 0 in rests.
         n_samples: length of the sound.
         sample_rate: Hz.
+        turns: phase of the first sample, for a stretch of a longer sound.
 
     Returns:
         (…, n_samples); half precision is computed in single and rounded at the end.
@@ -64,7 +65,7 @@ def harmonic_sum(f0_hz: Tensor, shares: Tensor, n_samples: int, sample_rate: flo
     lead = torch.broadcast_shapes(f0_hz.shape[:-1], shares.shape[:-2])
     step, bend, resting = (x.expand(*lead, -1).reshape(-1, frames.n_frames) for x in (step, bend, resting))
     shares = shares.expand(*lead, -1, -1).reshape(len(step), *shares.shape[-2:])
-    return _HarmonicSum.apply(shares, step, bend, resting, frames).reshape(*lead, n_samples).to(dtype)
+    return _HarmonicSum.apply(shares, step, bend, resting, frames, turns).reshape(*lead, n_samples).to(dtype)
 
 
 def step_counts(n_harmonics: int) -> tuple[int, int]:
@@ -169,9 +170,12 @@ class _HarmonicSum(torch.autograd.Function):
     """Sound of shares (batch, n_frames, K) and lines of frequency (batch, n_frames), see `frame_lines`."""
 
     @staticmethod
-    def forward(ctx: Any, shares: Tensor, step: Tensor, bend: Tensor, resting: Tensor, frames: Frames) -> Tensor:
+    def forward(
+        ctx: Any, shares: Tensor, step: Tensor, bend: Tensor, resting: Tensor, frames: Frames, turns: float
+    ) -> Tensor:
         ctx.save_for_backward(shares, step, bend, resting)
-        ctx.frames, ctx.phase = frames, frame_phase(step, bend, resting, frames)
+        phase = frame_phase(step, bend, resting, frames)
+        ctx.frames, ctx.phase = frames, phase._replace(start=phase.start + turns)
         sound = shares.new_empty(len(shares), frames.n_frames * frames.hop)
         with torch.autocast(shares.device.type, enabled=False):
             blocks = _Blocks(shares, ctx.phase, frames)
@@ -211,4 +215,4 @@ class _HarmonicSum(torch.autograd.Function):
         if any(need_f0):
             moments = moments.view(*step.shape, 3) * (2 * math.pi)
             by_step, by_bend = frame_phase_gradient(moments, frames, resting)
-        return by_shares.view_as(shares) if need_shares else None, by_step, by_bend, None, None
+        return by_shares.view_as(shares) if need_shares else None, by_step, by_bend, None, None, None

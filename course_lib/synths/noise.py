@@ -48,7 +48,7 @@ def zero_phase_response(magnitudes: Any) -> Tensor:
     >>> zero_phase_response([1.0, 1.0, 1.0])
     tensor([0., 0., 1., 0.])
     """
-    m = _check_magnitudes(magnitudes, frames=False)
+    m = check_magnitudes(magnitudes, frames=False)
     half = m.shape[-1] - 1
     response = torch.fft.irfft(m.to(torch.promote_types(m.dtype, torch.float32)), n=2 * half)  # time 0 first
     window = torch.hann_window(2 * half, dtype=response.dtype, device=response.device)
@@ -77,24 +77,29 @@ def filtered_noise(magnitudes: Any, n_samples: int, generator: torch.Generator |
 
     Source: Engel et al., DDSP, 2020, section 3.2 and appendix B. Chapter: book/shaping/noise.ipynb
     """
-    m = _check_magnitudes(magnitudes, frames=True)
+    m = check_magnitudes(magnitudes, frames=True)
     n = check_count(n_samples, "n_samples", minimum=m.shape[-2])
-    leading, (n_frames, n_bands) = m.shape[:-2], m.shape[-2:]
-    exact = m.to(torch.promote_types(m.dtype, torch.float32))  # the FFT knows no half precision
-    noise = _white((*leading, n), generator, exact)
+    noise = white_noise((*m.shape[:-2], n), generator, m.to(torch.promote_types(m.dtype, torch.float32)))
+    return shape_noise(noise, m)
+
+
+def shape_noise(noise: Tensor, magnitudes: Tensor) -> Tensor:
+    """Send a noise (…, n_samples) through the filters of checked magnitudes (…, n_frames, n_bands)."""
+    n, (n_frames, n_bands) = noise.shape[-1], magnitudes.shape[-2:]
+    exact = magnitudes.to(noise)  # the FFT knows no half precision
     hop = math.ceil(n / n_frames)
     half = n_bands - 1
-    centres = torch.arange(n_frames, device=m.device) * n // n_frames
-    offsets = torch.arange(-hop, hop, device=m.device)
+    centres = torch.arange(n_frames, device=exact.device) * n // n_frames
+    offsets = torch.arange(-hop, hop, device=exact.device)
     pieces = torch.nn.functional.pad(noise, (hop, hop))[..., (centres + hop).unsqueeze(-1) + offsets]
     pieces = pieces * _fades(centres, offsets.to(exact.dtype), n)
     size = _fast_length(2 * hop + 2 * half)
     spectrum = torch.fft.rfft(pieces, n=size) * torch.fft.rfft(zero_phase_response(exact), n=size)
     filtered = torch.fft.irfft(spectrum, n=size)[..., : 2 * hop + 2 * half - 1]  # (…, n_frames, a little over 2 hops)
-    return _overlap_add(filtered, centres, hop + half, n).to(m)
+    return _overlap_add(filtered, centres, hop + half, n).to(magnitudes)
 
 
-def _white(shape: tuple[int, ...], generator: torch.Generator | None, like: Tensor) -> Tensor:
+def white_noise(shape: tuple[int, ...], generator: torch.Generator | None, like: Tensor) -> Tensor:
     """Uniform noise of mean 0 and RMS 1: evenly spread over ±√3."""
     generator = torch.Generator().manual_seed(0) if generator is None else generator
     uniform = torch.rand(shape, generator=generator, device=generator.device, dtype=like.dtype)
@@ -134,7 +139,7 @@ def _fast_length(n: int) -> int:
     return 3 * power // 4 if n <= 3 * power // 4 and power >= 4 else power
 
 
-def _check_magnitudes(magnitudes: Any, frames: bool) -> Tensor:
+def check_magnitudes(magnitudes: Any, frames: bool) -> Tensor:
     """Magnitudes as a tensor, (…, n_bands) or (…, n_frames, n_bands), or ValueError."""
     m = check_finite(as_tensor(magnitudes, "magnitudes"), "magnitudes")
     shape = "(…, n_frames, n_bands)" if frames else "(…, n_bands)"

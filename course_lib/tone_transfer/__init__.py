@@ -1,9 +1,10 @@
 """DDSP tone transfer: a small network turns pitch and loudness into the controls of a harmonic synth with noise."""
 
 from course_lib.tone_transfer.checkpoint import CheckpointError, load_instrument, save_instrument
-from course_lib.tone_transfer.data import Recording, load_recordings
+from course_lib.tone_transfer.data import Recording, instrument_statistics, load_recordings
 from course_lib.tone_transfer.decoder import ToneControls, ToneDecoder, scale_inputs
 from course_lib.tone_transfer.model import ToneTransfer, TransferConfig
+from course_lib.tone_transfer.render import TransferResult, transfer
 from course_lib.tone_transfer.training import TrainingRecord, train
 
 __all__ = [
@@ -14,9 +15,12 @@ __all__ = [
     "ToneTransfer",
     "TrainingRecord",
     "TransferConfig",
+    "TransferResult",
+    "instrument_statistics",
     "load_instrument",
     "load_recordings",
     "save_instrument",
     "scale_inputs",
     "train",
+    "transfer",
 ]

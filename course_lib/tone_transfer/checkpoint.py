@@ -109,7 +109,12 @@ def load_instrument(path: str | Path) -> tuple[ToneTransfer, dict[str, Any]]:
 def model_from(tensors: dict[str, Tensor], facts: dict[str, Any], path: str | Path) -> ToneTransfer:
     """Build the model that a checkpoint describes, or say what does not fit."""
     try:
-        model = ToneTransfer(TransferConfig(**facts["config"]))
+        config = c = TransferConfig(**facts["config"])
+        # What a file claims must not make us ask for more memory than what it holds.
+        weights = sum(value.numel() for value in tensors.values())
+        if max(c.hidden**2, c.width**2, c.n_harmonics, c.n_bands, c.n_z, c.reverb_taps) > weights:
+            raise ValueError(f"it claims more weights than its {weights}")
+        model = ToneTransfer(config)
         model.load_state_dict({name: value.float() for name, value in tensors.items()})
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
@@ -126,7 +131,7 @@ def instrument_names() -> list[str]:
 
 def _resolve(path: str | Path) -> Path:
     """A path as it is; a bare name that is no file means one of ours."""
-    if Path(path).suffix or Path(path).exists():
+    if Path(path).suffix or Path(path).is_file():
         return Path(path)
     if str(path) in instrument_names():
         return data_path(f"instruments/{path}.safetensors")

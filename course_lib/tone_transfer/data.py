@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,7 +14,11 @@ from torch import Tensor
 from course_lib.analysis import loudness_db
 from course_lib.checks import check_count
 from course_lib.clips import load_audio
+from course_lib.tone_transfer.decoder import LOUDNESS_FLOOR_DB
+from course_lib.tracking import track_f0
+from course_lib.units import hz_to_midi
 
+F_MIN_HZ, F_MAX_HZ = 60.0, 2200.0  # where pitch is looked for, in training and in use
 SUFFIXES = (".flac", ".wav", ".ogg", ".aif", ".aiff")
 
 
@@ -93,9 +98,7 @@ def read_recording(path: Path, sample_rate: int, frame_rate: int) -> Recording:
             raise ValueError(f"{labels} must hold {n_frames} numbers, one a frame; got shape {tuple(f0.shape)}")
         f0 = torch.cat([f0, f0[-1:]])[:n_frames]
     else:
-        from course_lib.tracking import track_f0
-
-        f0 = track_f0(audio, sample_rate, 1.0 / frame_rate).f0_hz
+        f0 = track_f0(audio, sample_rate, 1.0 / frame_rate, F_MIN_HZ, F_MAX_HZ).f0_hz
     return Recording(path.stem, audio, f0, loudness_db(audio, sample_rate, 1.0 / frame_rate))
 
 
@@ -122,3 +125,49 @@ def draw_batch(
         )
     f0, loudness, audio = (torch.stack(parts) for parts in zip(*cuts, strict=True))
     return f0, loudness, audio
+
+
+def sounding_frames(loudness: Tensor, gate_db: float = -40.0) -> Tensor:
+    """Which frames sound: within gate_db of the loud ones (the 95 % quantile of what is not near silence).
+
+    Args:
+        loudness: (n_frames,), dB.
+        gate_db: below this against the loud frames, a frame is a rest.
+
+    Returns:
+        (n_frames,), boolean; all False in silence.
+    """
+    audible = loudness[loudness > max(float(loudness.max()) - 60.0, LOUDNESS_FLOOR_DB)]
+    if audible.numel() == 0:
+        return torch.zeros_like(loudness, dtype=torch.bool)
+    return loudness > torch.quantile(audible[:: 1 + audible.numel() // 1_000_000], 0.95) + gate_db
+
+
+def instrument_statistics(recordings: list[Recording]) -> dict[str, Any]:
+    """Where an instrument lives, as its recordings show it: what a sound is moved towards by `transfer`.
+
+    Args:
+        recordings: those it is trained on.
+
+    Returns:
+        median_midi and midi_range (1 % and 99 %) of the pitch, loudness_db {"10", "50", "90", "99"} (quantiles), all of
+        the frames that sound; noise_floor_db, the median loudness of those that do not.
+
+    Raises:
+        ValueError: no recordings, or silent ones.
+
+    Chapter: book/tone_transfer/transfer.ipynb
+    """
+    if not recordings:
+        raise ValueError("statistics need at least one recording")
+    f0, loudness = torch.cat([r.f0_hz for r in recordings]), torch.cat([r.loudness_db for r in recordings])
+    sounds = sounding_frames(loudness) & (f0 > 0)
+    if not bool(sounds.any()):
+        raise ValueError("the recordings are silent, or no pitch was found in them")
+    midi, levels, rests = (x.double().numpy() for x in (hz_to_midi(f0[sounds]), loudness[sounds], loudness[~sounds]))
+    return {
+        "median_midi": round(float(np.median(midi)), 2),
+        "midi_range": [round(float(x), 2) for x in np.quantile(midi, [0.01, 0.99])],
+        "loudness_db": {str(q): round(float(np.quantile(levels, q / 100)), 2) for q in (10, 50, 90, 99)},
+        "noise_floor_db": round(float(np.median(rests)), 2) if rests.size else LOUDNESS_FLOOR_DB,
+    }

@@ -41,6 +41,8 @@ class TransferConfig:
         for name in ("n_bands", "reverb_taps"):
             check_count(getattr(self, name), name, minimum=2)
         check_count(self.n_z, "n_z", minimum=0)
+        if self.sample_rate % self.frame_rate:
+            raise ValueError(f"frame_rate must divide sample_rate {self.sample_rate}; got {self.frame_rate}")
 
 
 class ToneTransfer(nn.Module):

@@ -1,0 +1,163 @@
+"""`python -m course_lib transfer IN OUT --instrument NAME` and `python -m course_lib train FOLDER --out FILE`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from course_lib.soundfiles import blocks_at, check_output, clock, read_sound, write_sound
+from course_lib.tone_transfer.checkpoint import instrument_names, load_instrument
+from course_lib.tone_transfer.data import instrument_statistics, load_recordings
+from course_lib.tone_transfer.model import TransferConfig
+from course_lib.tone_transfer.render import LONGEST_S, clipped_remark, describe, transfer
+from course_lib.tone_transfer.training import Plan, train
+
+PROGRAM = "python -m course_lib"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Read the command line and do what it says; 0, or 2 with one line on stderr."""
+    options = command_line().parse_args(arguments)
+    try:
+        options.run(options)
+    except (ValueError, OSError, FloatingPointError) as error:
+        print(f"{PROGRAM} {options.command}: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(f"{PROGRAM} {options.command}: stopped", file=sys.stderr)
+        return 130
+    return 0
+
+
+def command_line() -> argparse.ArgumentParser:
+    """The commands and their options."""
+    parser = argparse.ArgumentParser(prog=PROGRAM, description="Play a recording on another instrument, or train one.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    t = commands.add_parser("transfer", help="play a recording on another instrument")
+    t.add_argument("input", type=Path, help="WAV, FLAC, OGG or MP3; any rate, mono or stereo, one voice, up to 10 min")
+    t.add_argument("output", type=Path, help="WAV, FLAC or OGG, as the suffix says")
+    t.add_argument("--instrument", required=True, help=f"{_known()} or a .safetensors file")
+    t.add_argument("--octave", type=int, help="octaves up (−1: down) instead of those nearest to the instrument")
+    t.add_argument("--loudness-shift", type=float, default=0.0, metavar="DB", help="play louder (−: softer), in dB")
+    t.add_argument("--no-match", action="store_true", help="leave pitch and loudness where they are")
+    t.add_argument("--seed", type=int, default=0, help="of the noise")
+    t.add_argument("--parts", type=Path, metavar="DIR", help="also write harmonic, noise and room by themselves")
+    t.add_argument("--sample-rate", type=int, metavar="HZ", help="of the output; the instrument's own if left out")
+    t.set_defaults(run=run_transfer)
+
+    r = commands.add_parser("train", help="train an instrument on a folder of recordings; run it again to go on")
+    r.add_argument("folder", type=Path, help="recordings of one instrument playing one note at a time")
+    r.add_argument("--out", type=Path, required=True, metavar="FILE", help="the instrument, .safetensors")
+    r.add_argument("--instrument", metavar="NAME", help="its name; the folder's if left out")
+    r.add_argument("--steps", type=int, default=5000)
+    r.add_argument("--seed", type=int, default=0)
+    r.add_argument(
+        "--no-resume", action="store_true", help="start over, also if there is a training state to go on from"
+    )
+    r.add_argument("--without", action="append", default=[], choices=("noise", "reverb", "loudness"), help="leave out")
+    r.add_argument("--device", help="cpu, cuda …; cuda where there is some")
+    r.set_defaults(run=run_train)
+    return parser
+
+
+def _known() -> str:
+    try:
+        return ", ".join(instrument_names())
+    except OSError:
+        return "a name"
+
+
+def run_transfer(options: argparse.Namespace) -> None:
+    """Everything that can be refused is refused before the first second is computed."""
+    output = check_output(options.output)
+    if output.exists() and options.input.exists() and output.samefile(options.input):
+        raise ValueError(f"{output} is the recording itself; give another name for the result")
+    if options.parts is not None and options.parts.exists() and not options.parts.is_dir():
+        raise ValueError(f"{options.parts} is a file; --parts takes a folder")
+    model, facts = load_instrument(options.instrument)
+    own_rate = model.config.sample_rate
+    rate = own_rate if options.sample_rate is None else options.sample_rate
+    if not 8_000 <= rate <= 192_000:
+        raise ValueError(f"--sample-rate must lie between 8000 and 192000 Hz; got {rate}")
+    sound = read_sound(options.input, own_rate, LONGEST_S)
+    try:
+        result = transfer(
+            sound.audio,
+            own_rate,
+            (model, facts),
+            octave=options.octave,
+            loudness_shift_db=options.loudness_shift,
+            match=not options.no_match,
+            seed=options.seed,
+        )
+    except ValueError as error:
+        raise ValueError(f"{options.input}: {error}") from error
+    clipped = [clipped_remark(sound.flat_tops)] if sound.flat_tops >= 5 else []
+    for remark in clipped + [r for r in result.remarks if "clipped" not in r]:  # the file itself knows best
+        _say(remark)
+    sounds = {output: result.audio.numpy()}
+    if options.parts is not None:
+        options.parts.mkdir(parents=True, exist_ok=True)
+        sounds |= {options.parts / f"{name}{output.suffix}": part.numpy() for name, part in result.parts.items()}
+    blocks = (block for samples in sounds.values() for block in blocks_at(samples, own_rate, rate))
+    peak = max(float(np.abs(block).max(initial=0.0)) for block in blocks)
+    if peak > 1.0:
+        _say(f"the sound went {20 * np.log10(peak):.1f} dB beyond full scale and was turned down to fit")
+    for path, samples in sounds.items():
+        write_sound(path, samples, own_rate, rate, gain=1.0 if peak <= 1.0 else 0.999 / peak)
+    print(f"{output}: {clock(len(result.audio) / own_rate)} at {rate} Hz; {describe(result)}")
+
+
+def _say(remark: str) -> None:
+    print(f"{PROGRAM} transfer: {remark}", file=sys.stderr)
+
+
+def run_train(options: argparse.Namespace) -> None:
+    """Train, or go on training."""
+    out: Path = options.out
+    if out.suffix != ".safetensors":
+        raise ValueError(f"--out must end in .safetensors; got {out}")
+    if not out.parent.is_dir():
+        raise ValueError(f"there is no folder {out.parent}; make it first")
+    if not options.folder.is_dir():
+        raise ValueError(f"there is no folder {options.folder}")
+    recordings = load_recordings(options.folder, seed=options.seed)
+    recipe = options.folder / "performances.json"
+    facts = {
+        "instrument": options.instrument or options.folder.resolve().name,
+        "statistics": instrument_statistics(recordings["train"]),
+        "command": f"{PROGRAM} {shlex.join(sys.argv[1:])}",
+    }
+    if recipe.is_file():
+        facts["recipe"] = json.loads(recipe.read_text(encoding="utf-8")).get("command")
+    config = TransferConfig(**{f"use_{part}": False for part in options.without})
+    try:
+        _, record = train(
+            recordings,
+            out,
+            steps=options.steps,
+            config=config,
+            plan=Plan(seed=options.seed),
+            facts=facts,
+            resume=not options.no_resume,
+            device=options.device,
+        )
+        first = not torch.distributed.is_initialized() or torch.distributed.get_rank() == 0
+    finally:
+        if torch.distributed.is_initialized():
+            torch.distributed.destroy_process_group()
+    if first:
+        print(
+            f"{out}: {len(record.losses)} steps in {clock(record.seconds)}, best validation loss {record.best_loss:.4f}"
+        )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,131 @@
+"""Two yardsticks for a decoder, one to beat and one out of its reach; and measures of how well it follows."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from course_lib.analysis import loudness_db
+from course_lib.synths.harmonic import harmonic_controls
+from course_lib.synths.noise import noise_controls
+from course_lib.tone_transfer.data import Recording
+from course_lib.tone_transfer.decoder import ToneControls
+from course_lib.tone_transfer.model import ToneTransfer
+from course_lib.units import cents
+
+
+class FreeControls(nn.Module):
+    """The same instrument without the network: every frame's raw numbers are free, fitted to one recording.
+
+    What it reaches no decoder with this synth and this room can beat, for a decoder has far fewer numbers to turn and
+    must use them for every recording. Its room is the model's, held fixed.
+
+    Args:
+        model: the instrument whose synth, room and start values are taken.
+        f0_hz: (n_frames,), Hz.
+        loudness: (n_frames,), dB; the fit starts at what the decoder makes of it.
+        n_samples: length of the sound.
+
+    Chapter: book/tone_transfer/decoder.ipynb
+    """
+
+    f0_hz: Tensor
+
+    def __init__(self, model: ToneTransfer, f0_hz: Tensor, loudness: Tensor, n_samples: int) -> None:
+        super().__init__()
+        self.instrument = (model,)  # in a tuple: not a part of this module, so not trained with it
+        self.n_samples = n_samples
+        with torch.no_grad():
+            start = model.controls(f0_hz, loudness)
+        self.register_buffer("f0_hz", f0_hz)
+        self.raw_amplitude = nn.Parameter(_raw(start.amplitude))
+        self.raw_distribution = nn.Parameter(_raw(start.distribution))
+        self.raw_noise = nn.Parameter(_raw(start.noise_magnitudes) + 5.0)  # `noise_controls` takes the 5 off again
+
+    def controls(self) -> ToneControls:
+        """What the raw numbers stand for now."""
+        harmonic = harmonic_controls(
+            self.raw_amplitude, self.raw_distribution, self.f0_hz, self.instrument[0].config.sample_rate
+        )
+        return ToneControls(*harmonic, noise_controls(self.raw_noise))
+
+    def forward(self) -> Tensor:
+        """The sound, (n_samples,)."""
+        return self.instrument[0].synthesise(self.controls(), self.n_samples)["sound"]
+
+
+def _raw(value: Tensor) -> Tensor:
+    """Raw numbers whose `exp_sigmoid` is the value: y = 2·σ(x)^ln 10 + 1e-7, solved for x."""
+    share = ((value - 1e-7).clamp(min=1e-6) / 2.0).clamp(max=0.999) ** (1.0 / np.log(10.0))
+    return torch.logit(share)
+
+
+class MeanTimbre:
+    """An instrument with one colour: the decoder's average over a set of recordings, only louder and softer.
+
+    Args:
+        model: the instrument.
+        recordings: what is averaged over.
+
+    Chapter: book/tone_transfer/decoder.ipynb
+    """
+
+    def __init__(self, model: ToneTransfer, recordings: list[Recording]) -> None:
+        shares, noises, levels, weights = [], [], [], []
+        for r in recordings:
+            with torch.no_grad():
+                c = model.controls(r.f0_hz, r.loudness_db)
+            weight = 10.0 ** (r.loudness_db / 20.0)
+            weights.append(weight.sum())
+            levels.append(c.amplitude.sum())
+            shares.append((c.amplitude.unsqueeze(-1) * c.distribution).sum(0))
+            noises.append(c.noise_magnitudes.sum(0))
+        total = torch.stack(weights).sum()
+        self.distribution = torch.stack(shares).sum(0) / torch.stack(levels).sum()
+        self.amplitude = torch.stack(levels).sum() / total  # per unit of loudness, as an amplitude
+        self.noise = torch.stack(noises).sum(0) / total
+
+    def controls(self, f0_hz: Tensor, loudness: Tensor) -> ToneControls:
+        """Controls (n_frames, …) for a pitch and a loudness curve."""
+        level = 10.0 ** (loudness / 20.0)
+        shares = self.distribution.expand(len(f0_hz), -1)
+        return ToneControls(f0_hz, self.amplitude * level, shares, level.unsqueeze(-1) * self.noise)
+
+
+def loudness_correlation(sound: Tensor, asked_db: Tensor, sample_rate: int, gate_db: float = -60.0) -> float:
+    """Pearson's r between the loudness of a sound and the loudness that was asked for, where it was above the gate."""
+    measured = loudness_db(sound.detach(), sample_rate)
+    there = asked_db > gate_db
+    return float(torch.corrcoef(torch.stack([measured[there], asked_db[there]]))[0, 1])
+
+
+def pitch_error_cents(sound: Tensor, asked_hz: Tensor, sample_rate: int, asked_db: Tensor) -> Tensor:
+    """How far (cents) the sound's pitch lies from the asked one, in frames where it is steady and not soft.
+
+    The pitch is measured by YIN in windows of 43 ms, on the sound at 48 kHz, where its interpolation is exact enough.
+    Left out are frames near a change of pitch (half a semitone within 0.2 s before or 0.1 s after) and soft ones.
+
+    Args:
+        sound: (n_samples,).
+        asked_hz: (n_frames,), Hz.
+        sample_rate: Hz.
+        asked_db: (n_frames,), dB.
+
+    Returns:
+        (n_kept,), cents, signed.
+    """
+    import librosa
+
+    n = len(asked_hz)
+    fine = librosa.resample(sound.detach().numpy(), orig_sr=sample_rate, target_sr=48_000)
+    low, high = float(asked_hz.min()) / 1.5, float(asked_hz.max()) * 1.5
+    hop = round(len(fine) / n)
+    f0 = librosa.yin(fine, fmin=low, fmax=min(high, 20_000.0), sr=48_000, frame_length=2048, hop_length=hop)[:n]
+    midi = 12.0 * torch.log2(asked_hz)
+    before, after = round(0.2 * n * sample_rate / len(sound)), round(0.1 * n * sample_rate / len(sound))
+    window = torch.nn.functional.pad(midi.view(1, 1, -1), (before, after), mode="replicate")[0, 0]
+    window = window.unfold(0, before + after + 1, 1)
+    steady = window.amax(-1) - window.amin(-1) < 0.5
+    kept = steady & (asked_db > asked_db.max() - 30.0)
+    return cents(torch.from_numpy(f0.copy()).to(asked_hz), asked_hz)[kept]
