@@ -17,6 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+BIQUADS = ("lowpass", "highpass", "bandpass", "notch", "peaking", "lowshelf", "highshelf")  # as in effects/biquads.py
 HISTORY_RECORDS, HISTORY_BANDS = 12, 96  # what a recorded fit keeps: the same counts as in js/history.js
 CLEAN_DB = 40  # from here up a target has no noise: the same number as in js/mass.js
 LANDSCAPE_LOSSES = ("waveform_l1", "waveform_mse", "spectral_l1", "multiscale", "transport", "transport_sharp", "lag")
@@ -217,6 +218,17 @@ KINDS: dict[str, Kind] = {
             "cutoff_hz": Number(4000, 50, 8000),
             "target_hz": Number(600, 100, 6000),
             "step_size": Number(0.5, 0.05, 1),
+        },
+    ),
+    "biquad": Kind(
+        "A biquad",
+        "One filter of the Audio EQ Cookbook: drag its frequency, its gain or Q; its response, its poles and zeros on "
+        "the unit circle, and what it does to a saw, to noise and to clicks.",
+        {
+            "filter": Choice("lowpass", BIQUADS),
+            "frequency_hz": Number(800, 30, 7500),
+            "q": Number(4, 0.2, 40),
+            "gain_db": Number(9, -24, 24),
         },
     ),
     "history": Kind(
