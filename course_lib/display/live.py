@@ -94,6 +94,7 @@ class Kind:
     about: str
     fields: Mapping[str, Number | Choice | Numbers]
     parts: tuple[str, ...] = ()
+    weights: bool = False  # a trained network travels in its script
 
 
 KINDS: dict[str, Kind] = {
@@ -231,6 +232,23 @@ KINDS: dict[str, Kind] = {
             "gain_db": Number(9, -24, 24),
         },
     ),
+    "player": Kind(
+        "Play the violin",
+        "The trained network of the chapter, in the page: drag its pitch and its loudness curve, see what it plays, "
+        "and hear harmonics, noise and room apart.",
+        {
+            "pitch": Numbers((69, 69, 69, 69, 71, 71, 72, 72, 74, 76, 76, 76, 76, 74, 72, 71, 69), 55, 88),
+            "loudness": Numbers(
+                (-50, -28, -24, -22, -26, -24, -22, -21, -20, -18, -16, -15, -17, -21, -25, -32, -60), -80, 0
+            ),
+            "transpose": Number(0, -24, 12, whole=True),
+            "louder_db": Number(0, -30, 15),
+            "vibrato_cents": Number(20, 0, 80),
+            "room": Number(1, 0, 3),
+            "point": Number(9, 1, 17, whole=True),
+        },
+        weights=True,
+    ),
     "history": Kind(
         "A fit, step by step",
         "The loss of a recorded fit, and at each recorded step its mean spectrum beside the target's.",
@@ -342,6 +360,10 @@ def _source(kind: str) -> str:
         for name in ("common", *KINDS[kind].parts, kind)
         for line in folder.joinpath(f"{name}.js").read_text(encoding="utf-8").splitlines()
     ]
+    if KINDS[kind].weights:
+        from course_lib.display.player_weights import script
+
+        lines.insert(0, script())
     return "\n".join(line for line in lines if line and not line.startswith("//"))
 
 

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from course_lib.display.frequency_twins import deflation, escape, landscape, transport
+from course_lib.display.player_twin import player
 from course_lib.effects.biquads import biquad_coefficients, biquad_response, pole_radius
 from course_lib.effects.filters import lowpass_response
 from course_lib.envelopes import upsample
@@ -247,4 +248,5 @@ TWINS: dict[str, Callable[[State], dict[str, Any]]] = {
     "cutoff": cutoff,
     "biquad": biquad,
     "history": history,
+    "player": player,
 }
