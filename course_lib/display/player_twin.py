@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
@@ -29,7 +30,7 @@ def page_model() -> ToneTransfer:
     return model
 
 
-def curves(state: dict[str, Any]) -> tuple[Tensor, Tensor]:
+def curves(state: Mapping[str, Any]) -> tuple[Tensor, Tensor]:
     """Pitch (Hz) and loudness (dB) of every frame, (400,) each, float64."""
 
     def between(knots: list[float]) -> Tensor:
@@ -46,7 +47,7 @@ def curves(state: dict[str, Any]) -> tuple[Tensor, Tensor]:
 
 
 @torch.no_grad()
-def player(state: dict[str, Any]) -> dict[str, Any]:
+def player(state: Mapping[str, Any]) -> dict[str, Any]:
     """Curves, and what the network makes of them."""
     f0, loudness = curves(state)
     c = page_model().controls(f0, loudness)
