@@ -335,7 +335,7 @@ def test_a_filter_that_only_fades_is_a_faded_noise_through_one_filter():
 
 
 def test_descent_finds_the_filter_of_a_noise():
-    """A hill over 65 bands, heard for one second through another noise: its level over time within 1.5 dB, on average over the bands."""
+    """A hill over 65 bands, heard through another noise: its level over time within 1.5 dB, on average over bands."""
     truth = 0.01 + 0.2 * torch.exp(-(((torch.arange(65) - 25) / 12) ** 2))
     target = cl.filtered_noise(truth.expand(25, 65), SR, seeded(9))
 
