@@ -30,6 +30,7 @@ from course_lib.tone_transfer.model import ToneTransfer, TransferConfig
 
 PREROLL_S = 0.5  # played before the stretch that is compared, so that the room is already ringing
 CLIP_NORM = 3.0
+MOST_BROKEN = 10  # gradients in a row that may overflow
 REVERB_SHARE = 0.05  # of the learning rate, for the taps of the room
 
 
@@ -126,6 +127,7 @@ def train(
     n_frames = round((PREROLL_S + plan.stretch_s) * config.frame_rate)
     quiet = os.environ.get("COURSE_PROGRESS") == "0" if progress is None else not progress
     first, started, earlier = len(record.losses), time.monotonic(), record.seconds
+    broken = 0
     with tqdm(total=steps, initial=first, disable=quiet or rank > 0, unit="step", mininterval=1.0) as bar:
         for step in range(first, steps):
             # Each step draws from its own seed: a resumed run sees just what an unbroken one would have seen.
@@ -137,12 +139,14 @@ def train(
             loss = _loss(shared, batch, where, draw, config)
             optimizer.zero_grad()
             loss.backward()
-            norm = nn.utils.clip_grad_norm_(model.parameters(), CLIP_NORM)
-            if not math.isfinite(float(loss.detach())) or not math.isfinite(float(norm)):
+            norm = float(nn.utils.clip_grad_norm_(model.parameters(), CLIP_NORM))
+            broken = 0 if math.isfinite(norm) else broken + 1
+            if not math.isfinite(float(loss.detach())) or broken > MOST_BROKEN:
                 raise FloatingPointError(
-                    f"training stopped at step {step}: loss {float(loss.detach())}, gradient {float(norm)}"
+                    f"training stopped at step {step}: loss {float(loss.detach())}, gradient {norm}; try a smaller lr"
                 )
-            optimizer.step()
+            if not broken:  # a gradient that explodes on its way back through 600 frames is left out
+                optimizer.step()
             record.losses.append(round(float(loss.detach()), 4))
             bar.update()
             if (step + 1) % plan.validate_every == 0 or step + 1 == steps:
