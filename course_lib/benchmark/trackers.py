@@ -74,7 +74,7 @@ def vibrato(seconds: float = 1.5) -> Sound:
 
 
 def sung() -> Sound:
-    """The sung clip, played again by the harmonic synthesizer: so its pitch is known, and it rests where pYIN hears none.
+    """The sung clip, played again by the harmonic synthesizer, so its pitch is known; silent where pYIN hears none.
 
     The pitch is pYIN's, smoothed over 60 ms, since pYIN's own steps of ten cents are no singer's.
     """
@@ -90,7 +90,7 @@ def sung() -> Sound:
 
 
 def doubled(between_db: float, seconds: float = 1.0) -> Sound:
-    """220 Hz with twelve harmonics 1/k, and between them partials of 110 Hz so much weaker: every other period differs."""
+    """220 Hz with twelve harmonics 1/k, and between them weaker partials of 110 Hz: every other period differs."""
     k = torch.arange(1, 25)
     shares = torch.where(k % 2 == 0, 1.0, 10 ** (between_db / 20)) / k
     found = tone(torch.full((round(seconds / HOP_S),), 110.0), shares)
