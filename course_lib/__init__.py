@@ -25,6 +25,7 @@ from course_lib.effects.biquads import (
 from course_lib.effects.filters import apply_response, lowpass, lowpass_response, rfft_frequencies
 from course_lib.effects.fir import fir_filter
 from course_lib.effects.reverb import DecayReverb, Reverb, decaying_impulse_response, fft_convolve, reverb
+from course_lib.effects.rooms import energy_decay_db, measure_rt60, shoebox_impulse_response
 from course_lib.envelopes import upsample, upsample_frequency
 from course_lib.exercises import exercise
 from course_lib.fit import FitDiverged, History, fit
@@ -71,15 +72,15 @@ __all__ = [
     "DecayReverb", "F0Track", "FitDiverged", "FrequencyFit", "HarmonicControls", "HarmonicSynth", "History",
     "LinearGain", "MultiscaleSpectralLoss", "Oscillator", "ParametricEQ", "Reverb", "additive_synth", "amplitude_to_db",
     "animate_history", "apply_response", "autocorrelation_loss", "biquad_coefficients", "biquad_response", "cents",
-    "clip_names", "cramer_rao_hz", "db_to_amplitude", "decaying_impulse_response", "estimate_f0", "exercise",
-    "exp_sigmoid", "fft_convolve", "filter_by_sampling", "filter_recursively", "filtered_noise", "fir_filter", "fit",
-    "fit_f0", "fit_frequency", "fit_sinusoids", "gradient_over_frequency", "gradient_sign_accuracy",
-    "harmonic_controls", "harmonic_frequencies", "harmonic_synth", "hz_to_midi", "instantaneous_phase", "listen",
-    "live_figure", "load_audio", "load_clip", "local_minima", "loss_over_frequency", "loudness_db", "lowpass",
-    "lowpass_response", "mask_above_nyquist", "measure_harmonics", "midi_to_hz", "multiscale_spectral_loss",
-    "noise_controls", "normalise_distribution", "plot_envelopes", "plot_history", "plot_loss_landscape",
-    "plot_spectrogram", "plot_spectrum", "plot_waveform", "pole_radius", "polyphony", "project_harmonics", "reverb",
-    "rfft_frequencies", "scale_parameters", "share_within", "sinusoid", "spectral_l1", "spectral_transport_loss",
-    "stable_denominator", "stft_magnitude", "track_f0", "upsample", "upsample_frequency", "waveform_l1",
-    "zero_phase_response",
+    "clip_names", "cramer_rao_hz", "db_to_amplitude", "decaying_impulse_response", "energy_decay_db", "estimate_f0",
+    "exercise", "exp_sigmoid", "fft_convolve", "filter_by_sampling", "filter_recursively", "filtered_noise",
+    "fir_filter", "fit", "fit_f0", "fit_frequency", "fit_sinusoids", "gradient_over_frequency",
+    "gradient_sign_accuracy", "harmonic_controls", "harmonic_frequencies", "harmonic_synth", "hz_to_midi",
+    "instantaneous_phase", "listen", "live_figure", "load_audio", "load_clip", "local_minima", "loss_over_frequency",
+    "loudness_db", "lowpass", "lowpass_response", "mask_above_nyquist", "measure_harmonics", "measure_rt60",
+    "midi_to_hz", "multiscale_spectral_loss", "noise_controls", "normalise_distribution", "plot_envelopes",
+    "plot_history", "plot_loss_landscape", "plot_spectrogram", "plot_spectrum", "plot_waveform", "pole_radius",
+    "polyphony", "project_harmonics", "reverb", "rfft_frequencies", "scale_parameters", "share_within",
+    "shoebox_impulse_response", "sinusoid", "spectral_l1", "spectral_transport_loss", "stable_denominator",
+    "stft_magnitude", "track_f0", "upsample", "upsample_frequency", "waveform_l1", "zero_phase_response",
 ]  # fmt: skip

@@ -20,8 +20,6 @@ from course_lib.tone_transfer.checkpoint import instrument_names
 from course_lib.tone_transfer.data import Recording, instrument_statistics, sounding_frames
 from course_lib.tone_transfer.render import Performance, decode, listen_to, render, stretches
 
-pytest.importorskip("course_lib.tracking")
-
 RATE = 16_000
 STATISTICS = {
     "median_midi": 76.0,
@@ -347,6 +345,14 @@ def test_clipped_input_is_played_with_a_warning(
     soundfile.write(tmp_path / "clipped.wav", np.clip(9 * melody(), -1, 1), RATE)
     code, _, err = run(capsys, "transfer", tmp_path / "clipped.wav", tmp_path / "o.wav", "--instrument", instrument)
     assert code == 0 and "clipped" in err and err.count("\n") == 1 and (tmp_path / "o.wav").is_file()
+
+
+def test_a_chord_is_said_to_be_one(instrument: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    chord = sum(note(f, 1.5, level=0.15) for f in (220.0, 277.2, 329.6))
+    soundfile.write(tmp_path / "chord.wav", chord, RATE)
+    code, _, err = run(capsys, "transfer", tmp_path / "chord.wav", tmp_path / "o.wav", "--instrument", instrument)
+    assert code in (0, 2) and "several notes" in err
+    assert (tmp_path / "o.wav").exists() == (code == 0)
 
 
 def bad_inputs(folder: Path) -> dict[str, tuple[Path, str]]:

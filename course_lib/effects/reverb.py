@@ -10,6 +10,8 @@ from torch import Tensor, nn
 
 from course_lib.checks import as_tensor, check_audio, check_count, check_finite, check_leading, check_sample_rate
 
+NEPER_DB = 20.0 / math.log(10.0)  # dB in a factor of e
+
 
 def fft_convolve(audio: Any, impulse_response: Any) -> Tensor:
     """Convolve a sound with an impulse response by multiplying their spectra, and keep the sound's length.
@@ -142,7 +144,7 @@ class DecayReverb(nn.Module):
 
     Attributes:
         log_rt60: scalar parameter, natural logarithm of seconds, so that no step makes it negative.
-        gain_db: scalar parameter.
+        log_gain: scalar parameter, natural logarithm of the level; one step weighs as much as one of log_rt60.
 
     Raises:
         ValueError: as `decaying_impulse_response`.
@@ -154,13 +156,23 @@ class DecayReverb(nn.Module):
         super().__init__()
         decaying_impulse_response(rt60_s, gain_db, n_taps, sample_rate)
         self.log_rt60 = nn.Parameter(torch.tensor(math.log(rt60_s)))
-        self.gain_db = nn.Parameter(torch.tensor(float(gain_db)))
+        self.log_gain = nn.Parameter(torch.tensor(gain_db / NEPER_DB))
         self.n_taps, self.sample_rate = n_taps, sample_rate
+
+    @property
+    def rt60_s(self) -> Tensor:
+        """Decay time now, s."""
+        return self.log_rt60.exp()
+
+    @property
+    def gain_db(self) -> Tensor:
+        """Level of the tail now, dB."""
+        return NEPER_DB * self.log_gain
 
     @property
     def impulse_response(self) -> Tensor:
         """(n_taps,), what the two numbers stand for now."""
-        return decaying_impulse_response(self.log_rt60.exp(), self.gain_db, self.n_taps, self.sample_rate)
+        return decaying_impulse_response(self.rt60_s, self.gain_db, self.n_taps, self.sample_rate)
 
     def forward(self, audio: Any) -> Tensor:
         """Return dry + room, (…, n_samples)."""

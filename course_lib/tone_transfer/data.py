@@ -15,8 +15,10 @@ from course_lib.analysis import loudness_db
 from course_lib.checks import check_count
 from course_lib.clips import load_audio
 from course_lib.tone_transfer.decoder import LOUDNESS_FLOOR_DB
+from course_lib.tracking import track_f0
 from course_lib.units import hz_to_midi
 
+F_MIN_HZ, F_MAX_HZ = 60.0, 2200.0  # where pitch is looked for, in training and in use
 SUFFIXES = (".flac", ".wav", ".ogg", ".aif", ".aiff")
 
 
@@ -96,9 +98,7 @@ def read_recording(path: Path, sample_rate: int, frame_rate: int) -> Recording:
             raise ValueError(f"{labels} must hold {n_frames} numbers, one a frame; got shape {tuple(f0.shape)}")
         f0 = torch.cat([f0, f0[-1:]])[:n_frames]
     else:
-        from course_lib.tracking import track_f0
-
-        f0 = track_f0(audio, sample_rate, 1.0 / frame_rate).f0_hz
+        f0 = track_f0(audio, sample_rate, 1.0 / frame_rate, F_MIN_HZ, F_MAX_HZ).f0_hz
     return Recording(path.stem, audio, f0, loudness_db(audio, sample_rate, 1.0 / frame_rate))
 
 

@@ -27,9 +27,10 @@ from course_lib.synths.harmonic import mask_above_nyquist
 from course_lib.synths.harmonic_fast import harmonic_sum
 from course_lib.synths.noise import shape_noise, white_noise
 from course_lib.tone_transfer.checkpoint import CheckpointError, load_instrument
-from course_lib.tone_transfer.data import sounding_frames
+from course_lib.tone_transfer.data import F_MAX_HZ, F_MIN_HZ, sounding_frames
 from course_lib.tone_transfer.decoder import LOUDNESS_FLOOR_DB, ToneControls
 from course_lib.tone_transfer.model import ToneTransfer
+from course_lib.tracking import polyphony, track_f0
 from course_lib.units import hz_to_midi
 
 LONGEST_S = 600.0
@@ -37,7 +38,6 @@ SHORTEST_S = 0.1
 STRETCH_S = 8.0
 TRACK_MARGIN_S = 0.5  # heard by the tracker before and after each stretch
 LONGEST_GAP_S, SHORTEST_NOTE_S, FADE_S = 0.04, 0.04, 0.02
-F_MIN_HZ, F_MAX_HZ = 60.0, 2000.0
 
 Instrument = tuple[ToneTransfer, dict[str, Any]]
 
@@ -207,29 +207,29 @@ def listen_to(
             inner = slice(own.start - wide.start, own.stop - wide.start)
             loudness[own] = measure_loudness_db(piece, sample_rate, 1.0 / frame_rate, floor_db=-120.0)[inner] + level
             if bool((piece != 0).any()):
-                track = _track(piece, sample_rate, 1.0 / frame_rate)
-                f0[own], confidence[own] = track[0][inner], track[1][inner]
+                track = track_f0(piece, sample_rate, 1.0 / frame_rate, F_MIN_HZ, F_MAX_HZ)
+                f0[own], confidence[own] = track.f0_hz[inner], track.confidence[inner]
             bar.update((own.stop - own.start) / frame_rate)
     loud = sounding_frames(loudness - level, gate_db)
     sure = loud & (confidence >= min_confidence) & (f0 > 0)
     sounds = _tidy(sure, frame_rate)
     sure &= sounds
+    chords = polyphony(audio, sample_rate) > 0.5
+    if not bool(sure.any()) and chords:
+        raise ValueError("several notes sound at once and no single pitch was found: it takes one voice at a time")
     if not bool(sure.any()):
         raise ValueError(
             "no pitch was found in the sound: it takes one voice, or one instrument that plays notes; no drum, no noise"
         )
     remarks = []
+    if chords:
+        remarks.append(
+            "several notes seem to sound at once, and one pitch stands for all: it takes one voice at a time"
+        )
     share = float(sounds.sum() / loud.sum())
     if share < 0.5:
         remarks.append(f"only {share:.0%} of what sounds has a clear pitch; the rest became rests")
     return Performance(_bridge(f0, sure), confidence, loudness, _fade(sounds, frame_rate)), remarks
-
-
-def _track(audio: Tensor, sample_rate: int, hop_s: float) -> tuple[Tensor, Tensor]:
-    from course_lib.tracking import track_f0
-
-    track = track_f0(audio, sample_rate, hop_s, F_MIN_HZ, F_MAX_HZ)
-    return track.f0_hz, track.confidence
 
 
 def stretches(n_frames: int, length: int, margin: int) -> Iterator[tuple[slice, slice]]:
