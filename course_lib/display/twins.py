@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from course_lib.display.frequency_twins import deflation, escape, landscape, transport
+from course_lib.display.room_twins import room
 from course_lib.effects.filters import lowpass_response
 from course_lib.envelopes import upsample
 from course_lib.losses import spectral_l1, waveform_l1
@@ -212,5 +213,6 @@ TWINS: dict[str, Callable[[State], dict[str, Any]]] = {
     "giant_steps": giant_steps,
     "frame_rate": frame_rate,
     "cutoff": cutoff,
+    "room": room,
     "history": history,
 }
