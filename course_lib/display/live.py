@@ -21,6 +21,7 @@ HISTORY_RECORDS, HISTORY_BANDS = 12, 96  # what a recorded fit keeps: the same c
 CLEAN_DB = 40  # from here up a target has no noise: the same number as in js/mass.js
 LANDSCAPE_LOSSES = ("waveform_l1", "waveform_mse", "spectral_l1", "multiscale", "transport", "transport_sharp", "lag")
 ESCAPE_LOSSES = ("waveform_l1", "spectral_l1", "transport", "transport_sharp", "lag")
+BREATH_DB = tuple(float(round(max(-60.0, -10.0 - 320.0 * (b / 32 - 0.28) ** 2))) for b in range(33))
 DIGITS = 6  # decimals kept in the page: more than a slider can set, and the same text on every machine
 
 
@@ -217,6 +218,19 @@ KINDS: dict[str, Kind] = {
             "cutoff_hz": Number(4000, 50, 8000),
             "target_hz": Number(600, 100, 6000),
             "step_size": Number(0.5, 0.05, 1),
+        },
+    ),
+    "noise_bands": Kind(
+        "Draw the filter of a noise",
+        "Noise through a filter of 33 bands, drawn with the mouse: its response, its sound, and what is heard of the "
+        "frames when their edges are cut instead of overlapped and added.",
+        {
+            "levels": Numbers(BREATH_DB, -60, 0),
+            "band": Number(9, 0, 32, whole=True),
+            "decay_s": Number(0.5, 0.05, 2),
+            "envelope": Choice("steady", ("steady", "struck")),
+            "edges": Choice("overlap", ("overlap", "cut")),
+            "noise": Choice("even", ("even", "raised")),
         },
     ),
     "room": Kind(

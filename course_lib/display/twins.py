@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from course_lib.display.frequency_twins import deflation, escape, landscape, transport
+from course_lib.display.noise_twins import noise_bands
 from course_lib.display.room_twins import room
 from course_lib.effects.filters import lowpass_response
 from course_lib.envelopes import upsample
@@ -213,6 +214,7 @@ TWINS: dict[str, Callable[[State], dict[str, Any]]] = {
     "giant_steps": giant_steps,
     "frame_rate": frame_rate,
     "cutoff": cutoff,
+    "noise_bands": noise_bands,
     "room": room,
     "history": history,
 }
