@@ -119,6 +119,15 @@ def _say(remark: str) -> None:
     print(f"{PROGRAM} transfer: {remark}", file=sys.stderr)
 
 
+def _check_device(device: str | None) -> None:
+    try:
+        kind = None if device is None else torch.device(device).type
+    except RuntimeError as error:
+        raise ValueError(f"--device {device}: {error}") from error
+    if kind == "cuda" and not torch.cuda.is_available():
+        raise ValueError(f"--device {device}: there is no CUDA device that this PyTorch can use")
+
+
 def run_train(options: argparse.Namespace) -> None:
     """Train, or go on training."""
     out: Path = options.out
@@ -128,6 +137,7 @@ def run_train(options: argparse.Namespace) -> None:
         raise ValueError(f"there is no folder {out.parent}; make it first")
     if not options.folder.is_dir():
         raise ValueError(f"there is no folder {options.folder}")
+    _check_device(options.device)
     recordings = load_recordings(options.folder, seed=options.seed)
     recipe = options.folder / "performances.json"
     facts = {

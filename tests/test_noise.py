@@ -322,6 +322,45 @@ def test_controls_start_almost_silent_and_stay_in_range():
     assert cl.noise_controls(5.0, bias=-5.0) == cl.exp_sigmoid(0.0)
 
 
+def test_a_filter_that_only_fades_is_a_faded_noise_through_one_filter():
+    """The loudness may come first or last: what the live figure `noise_bands` computes."""
+    m, level = torch.rand(9, dtype=F64, generator=seeded(1)), torch.rand(20, dtype=F64, generator=seeded(2))
+    got = cl.filtered_noise(level[:, None] * m, 1000, seeded(3))
+    faded = cl.upsample(level, 1000) * cl.filtered_noise(torch.ones(20, 9, dtype=F64), 1000, seeded(3))
+    ringing = cl.fft_convolve(torch.nn.functional.pad(faded, (0, 8)), cl.zero_phase_response(m))
+    torch.testing.assert_close(got, ringing[8:], atol=1e-12, rtol=0)
+
+
+# --- Learning -------------------------------------------------------------------------------------------------------
+
+
+def test_descent_finds_the_filter_of_a_noise():
+    """A hill over 65 bands, heard through another noise: its level over time within 1.5 dB, on average over bands."""
+    truth = 0.01 + 0.2 * torch.exp(-(((torch.arange(65) - 25) / 12) ** 2))
+    target = cl.filtered_noise(truth.expand(25, 65), SR, seeded(9))
+
+    class Model(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.raw, self.generator = torch.nn.Parameter(torch.full((25, 65), 2.0)), seeded(1)
+
+        def forward(self):
+            return cl.filtered_noise(cl.noise_controls(self.raw), SR, self.generator)
+
+    model = Model()
+    history = cl.fit(model, target, cl.multiscale_spectral_loss, steps=150, lr=0.1)
+    found = cl.noise_controls(model.raw.detach()).square().mean(0).sqrt()
+    assert cl.amplitude_to_db(found / truth).abs().mean() < 1.5
+    assert history.final_loss < 0.5 * history.losses[0]
+
+
+def test_the_loss_would_rather_have_too_little_noise():
+    """What the chapter says: between two white noises, the multi-scale loss is lowest some 2 dB below the truth."""
+    noise = cl.filtered_noise(torch.ones(8, 1, 2), SR, seeded(3))
+    losses = [cl.multiscale_spectral_loss(10 ** (g / 20) * noise, noise.roll(1, 0)) for g in (-4, -2, 0)]
+    assert losses[1] < losses[0] and losses[1] < losses[2]
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [

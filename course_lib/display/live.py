@@ -17,6 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+BIQUADS = ("lowpass", "highpass", "bandpass", "notch", "peaking", "lowshelf", "highshelf")  # as in effects/biquads.py
 HISTORY_RECORDS, HISTORY_BANDS = 12, 96  # what a recorded fit keeps: the same counts as in js/history.js
 CLEAN_DB = 40  # from here up a target has no noise: the same number as in js/mass.js
 LANDSCAPE_LOSSES = ("waveform_l1", "waveform_mse", "spectral_l1", "multiscale", "transport", "transport_sharp", "lag")
@@ -94,6 +95,7 @@ class Kind:
     about: str
     fields: Mapping[str, Number | Choice | Numbers]
     parts: tuple[str, ...] = ()
+    weights: bool = False  # a trained network travels in its script
 
 
 KINDS: dict[str, Kind] = {
@@ -233,6 +235,34 @@ KINDS: dict[str, Kind] = {
             "noise": Choice("even", ("even", "raised")),
         },
     ),
+    "biquad": Kind(
+        "A biquad",
+        "One filter of the Audio EQ Cookbook: drag its frequency, its gain or Q; its response, its poles and zeros on "
+        "the unit circle, and what it does to a saw, to noise and to clicks.",
+        {
+            "filter": Choice("lowpass", BIQUADS),
+            "frequency_hz": Number(800, 30, 7500),
+            "q": Number(4, 0.2, 40),
+            "gain_db": Number(9, -24, 24),
+        },
+    ),
+    "player": Kind(
+        "Play the violin",
+        "The trained network of the chapter, in the page: drag its pitch and its loudness curve, see what it plays, "
+        "and hear harmonics, noise and room apart.",
+        {
+            "pitch": Numbers((69, 69, 69, 69, 71, 71, 72, 72, 74, 76, 76, 76, 76, 74, 72, 71, 69), 55, 88),
+            "loudness": Numbers(
+                (-50, -28, -24, -22, -26, -24, -22, -21, -20, -18, -16, -15, -17, -21, -25, -32, -60), -80, 0
+            ),
+            "transpose": Number(0, -24, 12, whole=True),
+            "louder_db": Number(0, -30, 15),
+            "vibrato_cents": Number(20, 0, 80),
+            "room": Number(1, 0, 3),
+            "point": Number(9, 1, 17, whole=True),
+        },
+        weights=True,
+    ),
     "room": Kind(
         "A room of four numbers",
         "Direct sound and a room of noise that dies away: decay time, how soon the treble is gone, how late and how "
@@ -356,6 +386,10 @@ def _source(kind: str) -> str:
         for name in ("common", *KINDS[kind].parts, kind)
         for line in folder.joinpath(f"{name}.js").read_text(encoding="utf-8").splitlines()
     ]
+    if KINDS[kind].weights:
+        from course_lib.display.player_weights import script
+
+        lines.insert(0, script())
     return "\n".join(line for line in lines if line and not line.startswith("//"))
 
 

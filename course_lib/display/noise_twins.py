@@ -15,7 +15,7 @@ from course_lib.synths.noise import zero_phase_response
 from course_lib.units import amplitude_to_db
 
 RATE, HOP, HALF, SHOWN = 16_000, 64, 32, 256
-FLOOR_DB, LEVEL = -60.0, 0.4
+FLOOR_DB, LEVEL = -60.0, 0.8
 
 
 def noise_bands(state: Mapping[str, Any]) -> dict[str, Any]:

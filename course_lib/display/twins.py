@@ -15,7 +15,9 @@ from torch import Tensor
 
 from course_lib.display.frequency_twins import deflation, escape, landscape, transport
 from course_lib.display.noise_twins import noise_bands
+from course_lib.display.player_twin import player
 from course_lib.display.room_twins import room
+from course_lib.effects.biquads import biquad_coefficients, biquad_response, pole_radius
 from course_lib.effects.filters import lowpass_response
 from course_lib.envelopes import upsample
 from course_lib.losses import spectral_l1, waveform_l1
@@ -196,6 +198,38 @@ def history(state: State) -> dict[str, Any]:
     }
 
 
+def biquad(state: State) -> dict[str, Any]:
+    """Coefficients, response, poles and zeros of a cookbook filter at 16 kHz, and how long it rings."""
+    b, a = biquad_coefficients(
+        state["filter"], _f64(state["frequency_hz"]), 16000, _f64(state["q"]), _f64(state["gain_db"])
+    )
+    frequencies = [20 * 395 ** (i / 239) for i in range(240)]
+
+    def level(hz: list[float]) -> list[float]:
+        return (20 * torch.log10(biquad_response(b, a, _f64(hz), 16000).abs().clamp(min=1e-6))).tolist()
+
+    def roots(c: Tensor) -> list[list[float]]:
+        first, second, third = c.tolist()
+        if abs(first) < 1e-12:
+            return []
+        half = -second / (2 * first)
+        inner = half * half - third / first
+        r = math.sqrt(abs(inner))
+        return [[half, r], [half, -r]] if inner < 0 else [[half + r, 0.0], [half - r, 0.0]]
+
+    radius = float(pole_radius(a))
+    return {
+        "coefficients": [*b.tolist(), *a.tolist()[1:]],
+        "frequencies": frequencies,
+        "response": level(frequencies),
+        "poles": roots(a),
+        "zeros": roots(b),
+        "radius": radius,
+        "here": level([state["frequency_hz"]])[0],
+        "ring_ms": 1000 * math.log(1000) / (-math.log(radius) * 16000),
+    }
+
+
 def _spectrum(sound: Tensor) -> Tensor:
     """Magnitudes under a Hann window, scaled so that a sine of amplitude 1 peaks at 1."""
     window = torch.hann_window(sound.shape[-1], dtype=sound.dtype)
@@ -215,6 +249,8 @@ TWINS: dict[str, Callable[[State], dict[str, Any]]] = {
     "frame_rate": frame_rate,
     "cutoff": cutoff,
     "noise_bands": noise_bands,
+    "biquad": biquad,
     "room": room,
     "history": history,
+    "player": player,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import os
 import platform
@@ -30,6 +31,7 @@ from course_lib.tone_transfer.model import ToneTransfer, TransferConfig
 
 PREROLL_S = 0.5  # played before the stretch that is compared, so that the room is already ringing
 CLIP_NORM = 3.0
+MOST_BROKEN = 10  # gradients in a row that may overflow
 REVERB_SHARE = 0.05  # of the learning rate, for the taps of the room
 
 
@@ -119,13 +121,15 @@ def train(
     optimizer = torch.optim.Adam(_groups(model), lr=plan.lr)
     record, best = TrainingRecord(device=_device_name(where, world)), _copy(model)
     state_path = None if out is None else Path(out).with_suffix(".train.safetensors")
+    learned_from = fingerprint(recordings)
     if resume and state_path is not None and state_path.is_file():
-        best = _load_state(state_path, model, optimizer, record, plan)
+        best = _load_state(state_path, model, optimizer, record, plan, learned_from)
     shared: nn.Module = DistributedDataParallel(model) if world > 1 else model
     hop = config.sample_rate // config.frame_rate
     n_frames = round((PREROLL_S + plan.stretch_s) * config.frame_rate)
     quiet = os.environ.get("COURSE_PROGRESS") == "0" if progress is None else not progress
     first, started, earlier = len(record.losses), time.monotonic(), record.seconds
+    broken = 0
     with tqdm(total=steps, initial=first, disable=quiet or rank > 0, unit="step", mininterval=1.0) as bar:
         for step in range(first, steps):
             # Each step draws from its own seed: a resumed run sees just what an unbroken one would have seen.
@@ -137,12 +141,14 @@ def train(
             loss = _loss(shared, batch, where, draw, config)
             optimizer.zero_grad()
             loss.backward()
-            norm = nn.utils.clip_grad_norm_(model.parameters(), CLIP_NORM)
-            if not math.isfinite(float(loss.detach())) or not math.isfinite(float(norm)):
+            norm = float(nn.utils.clip_grad_norm_(model.parameters(), CLIP_NORM))
+            broken = 0 if math.isfinite(norm) else broken + 1
+            if not math.isfinite(float(loss.detach())) or broken > MOST_BROKEN:
                 raise FloatingPointError(
-                    f"training stopped at step {step}: loss {float(loss.detach())}, gradient {float(norm)}"
+                    f"training stopped at step {step}: loss {float(loss.detach())}, gradient {norm}; try a smaller lr"
                 )
-            optimizer.step()
+            if not broken:  # a gradient that explodes on its way back through 600 frames is left out
+                optimizer.step()
             record.losses.append(round(float(loss.detach()), 4))
             bar.update()
             if (step + 1) % plan.validate_every == 0 or step + 1 == steps:
@@ -154,7 +160,7 @@ def train(
                 record.seconds = round(earlier + time.monotonic() - started, 1)
                 bar.set_postfix(validation=f"{value:.3f}", best=f"{record.best_loss:.3f}")
                 if rank == 0 and state_path is not None:
-                    _save_state(state_path, model, optimizer, best, record, plan)
+                    _save_state(state_path, model, optimizer, best, record, plan, learned_from)
                 if rank == 0 and on_validation is not None:
                     on_validation(model, record)
     model.load_state_dict(best)
@@ -164,6 +170,16 @@ def train(
     if world > 1:
         torch.distributed.barrier()
     return model, record
+
+
+def fingerprint(recordings: dict[str, list[Recording]]) -> str:
+    """A digest of all that is learned from: a run is resumed only on the same recordings."""
+    digest = hashlib.sha256()
+    for part in ("train", "validation"):
+        for r in recordings[part]:
+            digest.update(f"{part} {r.name} ".encode())
+            digest.update(r.audio.cpu().numpy().tobytes())
+    return digest.hexdigest()
 
 
 def _groups(model: ToneTransfer) -> list[dict[str, Any]]:
@@ -244,6 +260,7 @@ def _save_state(
     best: dict[str, Tensor],
     record: TrainingRecord,
     plan: Plan,
+    learned_from: str,
 ) -> None:
     """Everything a resumed run needs, as tensors and JSON."""
     names = [name for name, _ in model.named_parameters()]
@@ -252,32 +269,44 @@ def _save_state(
     for index, moments in optimizer.state_dict()["state"].items():
         tensors |= {f"adam.{names[index]}.{key}": torch.as_tensor(value) for key, value in moments.items()}
     facts = {"kind": "training state", "plan": asdict(plan), "config": asdict(model.config), "record": asdict(record)}
+    facts["recordings"] = learned_from
     write_tensors(path, tensors, facts)
 
 
 def _load_state(
-    path: Path, model: ToneTransfer, optimizer: torch.optim.Optimizer, record: TrainingRecord, plan: Plan
+    path: Path,
+    model: ToneTransfer,
+    optimizer: torch.optim.Optimizer,
+    record: TrainingRecord,
+    plan: Plan,
+    learned_from: str,
 ) -> dict[str, Tensor]:
     """Restore what `_save_state` wrote; returns the best weights so far."""
     tensors, facts = read_tensors(path, "training state")
-    if facts["plan"] != asdict(plan) or facts["config"] != asdict(model.config):
+    if facts.get("plan") != asdict(plan) or facts.get("config") != asdict(model.config):
         raise CheckpointError(
             f"{path} belongs to a run with other settings; resume with those, or with resume=False start over"
         )
+    if facts.get("recordings", learned_from) != learned_from:
+        raise CheckpointError(f"{path} belongs to a run on other recordings; with resume=False start over")
 
     def part(prefix: str) -> dict[str, Tensor]:
         return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
 
-    model.load_state_dict(part("model."))
-    adam = part("adam.")
+    best = model_from(part("best."), facts, path).state_dict()
     names = [name for name, _ in model.named_parameters()]
-    moments = {
-        i: {key: adam[f"{name}.{key}"] for key in ("step", "exp_avg", "exp_avg_sq")} for i, name in enumerate(names)
-    }
-    optimizer.load_state_dict({"state": moments, "param_groups": optimizer.state_dict()["param_groups"]})
-    for key, value in facts["record"].items():
-        if key != "device":
-            setattr(record, key, value)
+    adam = part("adam.")
+    try:
+        model.load_state_dict(part("model."))
+        moments = {
+            i: {key: adam[f"{name}.{key}"] for key in ("step", "exp_avg", "exp_avg_sq")} for i, name in enumerate(names)
+        }
+        optimizer.load_state_dict({"state": moments, "param_groups": optimizer.state_dict()["param_groups"]})
+        earlier = TrainingRecord(**facts["record"])
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise CheckpointError(f"{path} is not whole ({reason}); with resume=False start over") from error
+    for name in ("losses", "validation_steps", "validation_losses", "seconds"):
+        setattr(record, name, getattr(earlier, name))
     device = next(model.parameters()).device
-    model_from(part("best."), facts, path)
-    return {name: value.to(device) for name, value in part("best.").items()}
+    return {name: value.to(device) for name, value in best.items()}

@@ -1,5 +1,5 @@
 // Noise through a filter drawn band by band; its frames fade into each other, or are cut at their edges.
-const RATE = 16000, HOP = 64, B = 33, HALF = B - 1, N = 256, FLOOR = -60, LEVEL = 0.4;
+const RATE = 16000, HOP = 64, B = 33, HALF = B - 1, N = 256, FLOOR = -60, LEVEL = 0.8;
 
 // Numbers that look random and are the same everywhere: x → 16807 x mod 2³¹ − 1, spread evenly, RMS 1 about the mean.
 function noise(n, kind) {
