@@ -17,6 +17,7 @@ from course_lib.analysis import a_weighting_db
 from course_lib.display.frequency_twins import deflation, escape, landscape, transport
 from course_lib.display.noise_twins import noise_bands
 from course_lib.display.player_twin import player
+from course_lib.display.room_twins import room
 from course_lib.effects.biquads import biquad_coefficients, biquad_response, pole_radius
 from course_lib.effects.filters import lowpass_response
 from course_lib.envelopes import upsample
@@ -271,6 +272,7 @@ TWINS: dict[str, Callable[[State], dict[str, Any]]] = {
     "cutoff": cutoff,
     "noise_bands": noise_bands,
     "biquad": biquad,
+    "room": room,
     "weighting": weighting,
     "history": history,
     "player": player,
