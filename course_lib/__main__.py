@@ -44,8 +44,13 @@ def command_line() -> argparse.ArgumentParser:
     t.add_argument("input", type=Path, help="WAV, FLAC, OGG or MP3; any rate, mono or stereo, one voice, up to 10 min")
     t.add_argument("output", type=Path, help="WAV, FLAC or OGG, as the suffix says")
     t.add_argument("--instrument", required=True, help=f"{_known()} or a .safetensors file")
-    t.add_argument("--octave", type=int, help="octaves up (−1: down) instead of those nearest to the instrument")
-    t.add_argument("--loudness-shift", type=float, default=0.0, metavar="DB", help="play louder (−: softer), in dB")
+    t.add_argument(
+        "--octave",
+        type=int,
+        metavar="N",
+        help="octaves up (+1) or down (-1), instead of those that come nearest to the instrument",
+    )
+    t.add_argument("--loudness-shift", type=float, default=0.0, metavar="DB", help="play louder (+6) or softer (-6)")
     t.add_argument("--no-match", action="store_true", help="leave pitch and loudness where they are")
     t.add_argument("--seed", type=int, default=0, help="of the noise")
     t.add_argument("--parts", type=Path, metavar="DIR", help="also write harmonic, noise and room by themselves")

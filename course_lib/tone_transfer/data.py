@@ -19,6 +19,7 @@ from course_lib.tracking import track_f0
 from course_lib.units import hz_to_midi
 
 F_MIN_HZ, F_MAX_HZ = 60.0, 2200.0  # where pitch is looked for, in training and in use
+QUANTILES = ("10", "50", "90", "99")  # of loudness, %
 SUFFIXES = (".flac", ".wav", ".ogg", ".aif", ".aiff")
 
 
@@ -168,6 +169,6 @@ def instrument_statistics(recordings: list[Recording]) -> dict[str, Any]:
     return {
         "median_midi": round(float(np.median(midi)), 2),
         "midi_range": [round(float(x), 2) for x in np.quantile(midi, [0.01, 0.99])],
-        "loudness_db": {str(q): round(float(np.quantile(levels, q / 100)), 2) for q in (10, 50, 90, 99)},
+        "loudness_db": {q: round(float(np.quantile(levels, int(q) / 100)), 2) for q in QUANTILES},
         "noise_floor_db": round(float(np.median(rests)), 2) if rests.size else LOUDNESS_FLOOR_DB,
     }

@@ -27,7 +27,7 @@ from course_lib.synths.harmonic import mask_above_nyquist
 from course_lib.synths.harmonic_fast import harmonic_sum
 from course_lib.synths.noise import shape_noise, white_noise
 from course_lib.tone_transfer.checkpoint import CheckpointError, load_instrument
-from course_lib.tone_transfer.data import F_MAX_HZ, F_MIN_HZ, sounding_frames
+from course_lib.tone_transfer.data import F_MAX_HZ, F_MIN_HZ, QUANTILES, sounding_frames
 from course_lib.tone_transfer.decoder import LOUDNESS_FLOOR_DB, ToneControls
 from course_lib.tone_transfer.model import ToneTransfer
 from course_lib.tracking import polyphony, track_f0
@@ -127,7 +127,7 @@ def transfer(
 
     Source: Engel et al., DDSP, 2020. Chapter: book/tone_transfer/transfer.ipynb
     """
-    model, facts = _instrument(instrument)
+    model, statistics = _instrument(instrument)
     sound = check_audio(audio)
     if sound.ndim != 1:
         raise ValueError(f"audio must be one channel, (n_samples,); got shape {tuple(sound.shape)}. Average channels")
@@ -146,7 +146,7 @@ def transfer(
     )
     if tops.count >= 5:
         remarks.insert(0, clipped_remark(tops.count))
-    played, moved = _move(heard, facts.get("statistics"), octave, loudness_shift_db, match, remarks)
+    played, moved = _move(heard, statistics, octave, loudness_shift_db, match, remarks)
     controls = decode(model, played)
     parts = render(model, controls, torch.Generator().manual_seed(seed), progress)
     parts = {name: part[: sound.shape[-1]] for name, part in parts.items()}
@@ -160,11 +160,22 @@ def clipped_remark(count: int) -> str:
     return f"the recording is clipped (flat tops in {count} places): loud notes may sound wrong; record it softer"
 
 
-def _instrument(instrument: str | Path | Instrument) -> Instrument:
+def _instrument(instrument: str | Path | Instrument) -> tuple[ToneTransfer, dict[str, Any] | None]:
+    """The model, and the statistics it carries, looked at closely: they may come from a stranger."""
     model, facts = load_instrument(instrument) if isinstance(instrument, (str, Path)) else instrument
     if model.config.n_z:
         raise CheckpointError("this instrument was made with an encoding z, which tone transfer does not have")
-    return model, facts
+    statistics = facts.get("statistics")
+    if statistics is None:
+        return model, None
+    try:
+        lowest, highest = statistics["midi_range"]
+        numbers = [statistics["median_midi"], lowest, highest, *(statistics["loudness_db"][q] for q in QUANTILES)]
+        if not all(math.isfinite(number) for number in numbers):
+            raise ValueError("not finite")
+    except (KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(f"the statistics of this instrument cannot be used ({error}); train it again") from error
+    return model, statistics
 
 
 # Listening.
