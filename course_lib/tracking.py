@@ -219,8 +219,12 @@ def polyphony(audio: Any, sample_rate: float) -> float:
 
     Up to 200 moments are looked at. Of each, the partials within 40 dB of the strongest and below 3 kHz are set against
     every pitch from 65 to 2000 Hz whose harmonics are mostly there, its fundamental among them; a moment counts if the
-    best of them leaves more than 15 % of the power over. Voices an octave or a twelfth apart look like one voice; notes
-    that overlap in a room or under a pedal look like a chord. Above 0.5 it is a good bet that several voices sound.
+    best of them leaves more than 15 % of the power over.
+
+    Above 0.5 it is a good bet that several voices sound: melodies of sampled instruments in a room stay below, their
+    sustained chords lie above. Voices an octave or a twelfth apart look like one; a chord that dies away, on a piano or
+    guitar, may, once one note outlasts the others. An organ stop with a built-in fifth, or a voice without its
+    fundamental, looks like a chord.
 
     Args:
         audio: (n_samples,), one sound.
