@@ -20,6 +20,9 @@ def biquad_coefficients(
 ) -> tuple[Tensor, Tensor]:
     """Coefficients of one of the cookbook's filters, differentiable in frequency, Q and gain.
 
+    They are as exact as the frequency: in float32 a filter below about 20 Hz, or very near Nyquist, or with a Q in the
+    hundreds near either, is a little off and may even be unstable. Give the frequency in float64 there.
+
     Args:
         kind: "lowpass", "highpass", "bandpass" (0 dB at its peak), "notch", "peaking", "lowshelf", "highshelf".
         frequency_hz: a number or (…), Hz, between 0 and Nyquist: cutoff, centre or middle of the slope.
@@ -122,7 +125,8 @@ def filter_by_sampling(audio: Any, b: Any, a: Any, fft_size: int | None = None) 
     """Filter sound by multiplying its spectrum with the filter's response: how a recursion is trained.
 
     A recursion rings for ever, a transform is finite: what rings longer than the transform leaves room for wraps
-    around to the beginning (time aliasing). The length chosen by default lets the slowest pole fall by 100 dB.
+    around to the beginning (time aliasing). The length chosen by default lets the slowest pole fall by 100 dB, as far
+    as 2²² samples reach: a pole closer than about 3e-6 to the unit circle falls by less.
 
     Args:
         audio: (…, n_samples).

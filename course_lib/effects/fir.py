@@ -31,6 +31,8 @@ def fir_filter(audio: Any, magnitudes: Any) -> Tensor:
     x = check_audio(audio)
     m = check_magnitudes(magnitudes, frames=False)
     m = m.unsqueeze(0) if m.ndim == 1 else m
+    if m.shape[-2] < 1:
+        raise ValueError(f"magnitudes needs at least one frame; got shape {tuple(m.shape)}")
     if m.shape[-2] > x.shape[-1]:
         raise ValueError(f"there are more frames ({m.shape[-2]}) than samples ({x.shape[-1]})")
     leading = check_leading(audio=x.shape[:-1], magnitudes=m.shape[:-2])
