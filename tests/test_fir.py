@@ -1,0 +1,72 @@
+"""FIR filters by frequency sampling."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.signal
+import torch
+
+import course_lib as cl
+
+
+def noise(*shape: int, seed: int = 0) -> torch.Tensor:
+    return torch.tensor(np.random.default_rng(seed).uniform(-0.5, 0.5, shape))
+
+
+def test_ones_change_nothing():
+    x = noise(2, 777)
+    torch.testing.assert_close(cl.fir_filter(x, torch.ones(33, dtype=torch.float64)), x, atol=1e-9, rtol=0)
+
+
+@pytest.mark.parametrize(("n", "bands"), [(1000, 65), (50, 65), (999, 2), (4096, 17)])
+def test_is_a_convolution_with_the_windowed_response(n, bands):
+    x, m = noise(n), noise(bands, seed=1) + 0.6
+    half = bands - 1
+    taps = np.roll(np.fft.irfft(m.numpy(), 2 * half), -(half)) * scipy.signal.get_window("hann", 2 * half)
+    want = np.convolve(x.numpy(), taps)[half : half + n]
+    np.testing.assert_allclose(cl.fir_filter(x, m), want, atol=1e-9)
+    # A filter that stands still is the same filter in every frame.
+    if n >= 10:
+        np.testing.assert_allclose(cl.fir_filter(x, m.expand(10, -1)), want, atol=1e-9)
+
+
+def test_has_no_delay():
+    click = torch.zeros(401, dtype=torch.float64)
+    click[200] = 1.0
+    y = cl.fir_filter(click, noise(33) + 0.6)
+    torch.testing.assert_close(y, y.flip(0), atol=1e-12, rtol=0)
+
+
+def test_a_moving_filter_lets_through_first_low_and_then_high():
+    n = 16000
+    t = torch.arange(n) / 16000
+    x = 0.3 * torch.sin(2 * torch.pi * 500 * t) + 0.3 * torch.sin(2 * torch.pi * 6000 * t)
+    bands = torch.zeros(50, 65)
+    bands[:25, :20], bands[25:, 40:] = 1.0, 1.0
+    y = cl.fir_filter(x, bands)
+    early, late = cl.stft_magnitude(y[:6000], 1024).mean(-1), cl.stft_magnitude(y[10000:], 1024).mean(-1)
+    assert early[32] > 100 * early[384] and late[384] > 100 * late[32]
+
+
+def test_gradcheck_and_axes():
+    x, m = noise(2, 60).requires_grad_(), (noise(2, 4, 9, seed=2) + 0.6).requires_grad_()
+    assert torch.autograd.gradcheck(cl.fir_filter, (x, m))
+    assert cl.fir_filter(noise(3, 100), torch.ones(5)).shape == (3, 100)
+    assert cl.fir_filter(noise(100), torch.ones(3, 2, 5)).shape == (3, 100)
+    assert cl.fir_filter(noise(100).float(), torch.ones(5)).dtype == torch.float32
+
+
+@pytest.mark.parametrize(
+    ("magnitudes", "message"),
+    [
+        ([1.0], "at least two bands"),
+        ([1.0, -1.0], "must not be negative"),
+        ([1.0, float("nan")], "magnitudes must be finite"),
+        (torch.ones(20, 5), "more frames"),
+        (torch.ones(3, 1, 5), "leading axes do not agree"),
+    ],
+)
+def test_bad_input_is_named(magnitudes, message):
+    with pytest.raises(ValueError, match=message):
+        cl.fir_filter(torch.ones(2, 10), magnitudes)
