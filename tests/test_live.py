@@ -15,9 +15,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from course_lib import live_figure
 from course_lib.display import live
+from course_lib.display.room_twins import room_sounds
 from course_lib.display.twins import TWINS
 
 # JavaScript and torch both compute in double precision; 1e-6 of the largest value leaves room for their sines, for
@@ -116,6 +118,18 @@ def test_sines_taken_one_at_a_time_are_the_true_ones_once_polished() -> None:
         numbers = TWINS["deflation"](state)
         np.testing.assert_allclose(sorted(numbers["found_hz"]), numbers["true_hz"], atol=1e-6)
         assert numbers["residual_db"] == -120
+
+
+@pytest.mark.parametrize("sound", ["clap", "note"])
+def test_the_page_plays_a_room_as_the_library_does(sound: str) -> None:
+    state = live_figure("room", sound=sound, predelay_ms=33.3, rt60_s=0.7).state
+    script = (
+        f"{live.node_module('room')}{READ}console.log(JSON.stringify(figure.sounds.map((s) => [...s.make(data)])));"
+    )
+    page, (dry, wet) = run_node(script, state), room_sounds(state)
+    padded = torch.nn.functional.pad(dry, (0, len(wet) - len(dry)))
+    for got, want in zip(page, (dry, wet, wet - padded), strict=True):
+        np.testing.assert_allclose(got, want, atol=1e-9)
 
 
 @pytest.mark.parametrize("kind", live.kinds())

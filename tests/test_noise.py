@@ -108,7 +108,7 @@ SHAPES = {
     "falling 80 dB": 10 ** (-torch.linspace(0, 4, 65, dtype=F64)),
     "rising 60 dB": 10 ** torch.linspace(-3, 0, 65, dtype=F64),
     "a hill": 0.02 + torch.exp(-(((torch.arange(65, dtype=F64) - 20) / 6) ** 2)),
-    "a comb of waves": 1.0 + 0.8 * torch.cos(torch.arange(65, dtype=F64) / 3),
+    "a comb of waves": 1.0 + 0.7 * torch.cos(torch.arange(65, dtype=F64) / 3),
 }
 
 

@@ -263,6 +263,18 @@ KINDS: dict[str, Kind] = {
         },
         weights=True,
     ),
+    "room": Kind(
+        "A room of four numbers",
+        "Direct sound and a room of noise that dies away: decay time, how soon the treble is gone, how late and how "
+        "loud the room comes; its response, its energy decay, and a clap or a note in it.",
+        {
+            "rt60_s": Number(0.8, 0.1, 2),
+            "treble": Number(0.5, 0.1, 1),
+            "predelay_ms": Number(10, 0, 100),
+            "wet_db": Number(-6, -40, 0),
+            "sound": Choice("clap", ("clap", "note")),
+        },
+    ),
     "history": Kind(
         "A fit, step by step",
         "The loss of a recorded fit, and at each recorded step its mean spectrum beside the target's.",

@@ -16,6 +16,7 @@ from torch import Tensor
 from course_lib.display.frequency_twins import deflation, escape, landscape, transport
 from course_lib.display.noise_twins import noise_bands
 from course_lib.display.player_twin import player
+from course_lib.display.room_twins import room
 from course_lib.effects.biquads import biquad_coefficients, biquad_response, pole_radius
 from course_lib.effects.filters import lowpass_response
 from course_lib.envelopes import upsample
@@ -249,6 +250,7 @@ TWINS: dict[str, Callable[[State], dict[str, Any]]] = {
     "cutoff": cutoff,
     "noise_bands": noise_bands,
     "biquad": biquad,
+    "room": room,
     "history": history,
     "player": player,
 }
