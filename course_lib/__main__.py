@@ -101,6 +101,7 @@ def run_transfer(options: argparse.Namespace) -> None:
             loudness_shift_db=options.loudness_shift,
             match=not options.no_match,
             seed=options.seed,
+            progress=None if sys.stderr.isatty() else False,
         )
     except ValueError as error:
         raise ValueError(f"{options.input}: {error}") from error

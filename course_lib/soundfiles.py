@@ -191,7 +191,7 @@ def write_sound(
                 if not float(np.abs(block).max(initial=0.0)) <= 1.0:
                     raise ValueError("the sound is not finite or goes beyond ±1 and would be clipped; scale it first")
                 file.write(block)
-        with temporary.open("rb") as written:
+        with temporary.open("r+b") as written:  # Windows flushes only what may be written
             os.fsync(written.fileno())
         os.replace(temporary, path)
     except soundfile.LibsndfileError as error:

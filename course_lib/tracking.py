@@ -47,7 +47,8 @@ def track_f0(
     Returns:
         The pitch in Hz, interpolated over unvoiced gaps (in log-frequency), held at the ends, 0 everywhere if no frame
         is voiced, never NaN; and the confidence, the share of a frame's energy that repeats, at least 0.5 in voiced
-        frames and less in all others. Frame i sits at sample i·n_samples/n_frames.
+        frames and less in all others. What lasts for less than three periods of f_min_hz is not taken for a pitch.
+        Frame i sits at sample i·n_samples/n_frames.
 
     Raises:
         ValueError: silent or empty sound, NaN, a sample rate or hop that is not positive, a pitch range that reaches
@@ -98,7 +99,8 @@ def _track_one(sound: Tensor, rate: float, n_frames: int, f_min_hz: float, f_max
         strengths.append(strength)
         power.append(level)
     f0_hz = (FINER * rate / torch.cat(lags)).numpy()
-    chosen, voiced, clarity = _best_path(f0_hz, torch.cat(strengths).numpy(), torch.cat(power).numpy(), hop / rate)
+    measured = torch.cat(strengths).numpy(), torch.cat(power).numpy()
+    chosen, voiced, clarity = _best_path(f0_hz, *measured, hop / rate, size / rate)
     if not voiced.any():
         return torch.zeros(n_frames), torch.from_numpy(clarity)
     heard = np.flatnonzero(voiced)
@@ -173,7 +175,7 @@ def _read_again(lags: Tensor, curve: Tensor, longest: float) -> Tensor:
 
 
 def _best_path(
-    f0_hz: np.ndarray, strength: np.ndarray, power: np.ndarray, hop_s: float
+    f0_hz: np.ndarray, strength: np.ndarray, power: np.ndarray, hop_s: float, window_s: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Viterbi over the candidates and silence: pitch, which frames are voiced, confidence, all (n,)."""
     n, k = f0_hz.shape
@@ -199,6 +201,10 @@ def _best_path(
     for i in range(n - 1, 0, -1):
         choice[i - 1] = back[i, choice[i]]
     voiced = choice < k
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], voiced.astype(int), [0]])))
+    for start, stop in zip(edges[::2], edges[1::2], strict=True):
+        if stop - start < min(n, window_s / hop_s):  # all its frames share one window: a single event, not a pitch
+            voiced[start:stop] = False
     chosen = np.where(voiced, choice, 0)
     rows = np.arange(n)
     heard = strength[rows, chosen] * (1 - quiet)

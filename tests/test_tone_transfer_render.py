@@ -370,6 +370,15 @@ def test_a_chord_is_said_to_be_one(instrument: Path, tmp_path: Path, capsys: pyt
     assert (tmp_path / "o.wav").exists() == (code == 0)
 
 
+@pytest.mark.parametrize("rate", [8_000, 11_025, 44_100])
+def test_the_shortest_sound_there_may_be(
+    rate: int, instrument: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    soundfile.write(tmp_path / "a.wav", note(330.0, 0.1, rate), rate)
+    code, _, err = run(capsys, "transfer", tmp_path / "a.wav", tmp_path / "o.wav", "--instrument", instrument)
+    assert (code, err) == (0, "")
+
+
 def bad_inputs(folder: Path) -> dict[str, tuple[Path, str]]:
     good = melody()
     cases: dict[str, tuple[Path, str]] = {"missing": (folder / "nowhere.wav", "no file"), "folder": (folder, "folder")}

@@ -53,6 +53,9 @@ def test_works_from_an_empty_folder(wheel: Path, tmp_path: Path) -> None:
 import sys; sys.path.insert(0, {str(site)!r})
 import json, course_lib
 sounds = [course_lib.load_clip(name)[0].shape[-1] for name in course_lib.clip_names()]
+from course_lib.tone_transfer import load_instrument
+from course_lib.tone_transfer.checkpoint import instrument_names
+assert instrument_names() and all(load_instrument(name)[1]["kind"] for name in instrument_names())
 print(json.dumps([course_lib.__file__, sounds, course_lib.live_figure("gain")._repr_html_()]))
 """
     done = subprocess.run([sys.executable, "-c", code], cwd=empty, capture_output=True, text=True)

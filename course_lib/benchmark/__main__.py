@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from course_lib.benchmark import five_sounds, frequency, pitch_encoder, speed, tone_transfer
+from course_lib.benchmark import five_sounds, frequency, pitch_encoder, speed, tone_transfer, trackers
 
 # Each module offers SUMMARY, add_options(parser) and run_options(parser, options).
 BENCHMARKS = {
@@ -13,6 +13,7 @@ BENCHMARKS = {
     "pitch_encoder": pitch_encoder,
     "speed": speed,
     "tone_transfer": tone_transfer,
+    "trackers": trackers,
 }
 
 

@@ -275,6 +275,17 @@ KINDS: dict[str, Kind] = {
             "sound": Choice("clap", ("clap", "note")),
         },
     ),
+    "weighting": Kind(
+        "Weigh, sum, then take decibels",
+        "Three partials over a noise floor: the level as the ear weighs it, and what averaging decibels makes of the "
+        "same spectrum.",
+        {
+            "hz": Numbers((250.0, 1000.0, 4000.0), 50, 7500),
+            "db": Numbers((-20.0, -25.0, -30.0), -60, -10),
+            "floor_db": Number(-70, -100, -40),
+            "partial": Number(2, 1, 3, whole=True),
+        },
+    ),
     "history": Kind(
         "A fit, step by step",
         "The loss of a recorded fit, and at each recorded step its mean spectrum beside the target's.",

@@ -17,7 +17,7 @@ from course_lib.effects.rooms import energy_decay_db, measure_rt60
 from course_lib.units import amplitude_to_db
 
 State = Mapping[str, Any]
-RATE, TAPS, BLOCK, FLOOR, SPLIT_HZ, DRY = 16_000, 32_000, 250, -80, 1500, 8000
+RATE, TAPS, BLOCK, FLOOR, SPLIT_HZ, DRY = 16_000, 32_000, 125, -80, 1500, 8000
 
 
 @cache

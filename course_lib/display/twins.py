@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from course_lib.analysis import a_weighting_db
 from course_lib.display.frequency_twins import deflation, escape, landscape, transport
 from course_lib.display.noise_twins import noise_bands
 from course_lib.display.player_twin import player
@@ -185,6 +186,27 @@ def cutoff(state: State) -> dict[str, Any]:
     }
 
 
+def weighting(state: State) -> dict[str, Any]:
+    """A spectrum of three partials over noise, A-weighted; its level by power, and by averaging decibels."""
+    width = 16000 / 512
+    curve = a_weighting_db(width * torch.arange(1, 257))
+    power = torch.full((256,), 10 ** (state["floor_db"] / 10), dtype=torch.float64)
+    for hz, db in zip(state["hz"], state["db"], strict=True):
+        at = hz / width - 1
+        low, part = math.floor(at), at - math.floor(at)
+        power[low] += (1 - part) * 10 ** (db / 10)
+        power[low + 1] += part * 10 ** (db / 10)
+    spectrum = 10 * torch.log10(power)
+    return {
+        "spectrum_db": spectrum.tolist(),
+        "curve_db": curve.tolist(),
+        "weighted_db": (spectrum + curve).tolist(),
+        "plain": 10 * math.log10(power.sum()),
+        "loudness": 10 * math.log10((power * 10 ** (curve / 10)).sum()),
+        "averaged": (spectrum + curve).clamp(min=-120.0).mean().item(),
+    }
+
+
 def history(state: State) -> dict[str, Any]:
     """The chosen record of a fit and how far its spectrum is from the target's."""
     spectra = _f64(state["spectra_db"]).reshape(len(state["steps"]), -1)
@@ -251,6 +273,7 @@ TWINS: dict[str, Callable[[State], dict[str, Any]]] = {
     "noise_bands": noise_bands,
     "biquad": biquad,
     "room": room,
+    "weighting": weighting,
     "history": history,
     "player": player,
 }

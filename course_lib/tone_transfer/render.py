@@ -198,9 +198,9 @@ def listen_to(
         ValueError: silent, too short, too long, or without pitch.
     """
     seconds = audio.shape[-1] / sample_rate
-    if seconds < SHORTEST_S:
+    if seconds < SHORTEST_S - 1e-3:  # resampling may take or add a sample
         raise ValueError(f"the sound is too short to play: {seconds:.3f} s, at least {SHORTEST_S:g} s needed")
-    if seconds > LONGEST_S:
+    if seconds > LONGEST_S + 1e-3:
         raise ValueError(f"the sound is {clock(seconds)} long and the limit is {clock(LONGEST_S)}: cut it into pieces")
     peak = float(audio.abs().max())
     if peak < 1e-4:

@@ -21,7 +21,8 @@ import yaml
 from filelock import FileLock
 
 ROOT = Path(__file__).resolve().parents[2]
-TEACHING_PARTS = ("First steps", "Sines")  # parts whose chapters must have exercises and live figures
+# Parts whose chapters must have exercises and live figures.
+TEACHING_PARTS = ("First steps", "Sines", "Noise, filters, rooms", "A network that plays")
 
 
 # --- The table of contents ---------------------------------------------------------------------------------------

@@ -1,5 +1,5 @@
 // A room of a few numbers: noise that dies away, its treble sooner than its bass, some time after the direct sound.
-const RATE = 16000, TAPS = 32000, BLOCK = 250, FLOOR = -80, SPLIT_HZ = 1500, DRY = 8000;
+const RATE = 16000, TAPS = 32000, BLOCK = 125, FLOOR = -80, SPLIT_HZ = 1500, DRY = 8000;
 
 let bands;
 // White noise and its part below the split (one pole), drawn once: every room of this figure is made of it.
@@ -81,7 +81,7 @@ const figure = {
     { key: "rt60_s", label: "Decay time of the bass", min: 0.1, max: 2, log: true, show: seconds },
     { key: "treble", label: "Treble lasts", min: 0.1, max: 1, show: (v) => `${fixed(100 * v, 0)} % as long` },
     { key: "predelay_ms", label: "Room comes after", min: 0, max: 100, step: 1, show: (v) => `${fixed(v, 0)} ms` },
-    { key: "wet_db", label: "Room against direct sound", min: -40, max: 0, step: 0.5, show: (v) => `${fixed(v, 1)} dB` },
+    { key: "wet_db", label: "Room against dry", min: -40, max: 0, step: 0.5, show: (v) => `${fixed(v, 1)} dB` },
   ],
   compute,
   height: (width) => (width >= 560 ? 270 : 460),
