@@ -52,7 +52,7 @@ def command_line() -> argparse.ArgumentParser:
     )
     t.add_argument("--loudness-shift", type=float, default=0.0, metavar="DB", help="play louder (+6) or softer (-6)")
     t.add_argument("--no-match", action="store_true", help="leave pitch and loudness where they are")
-    t.add_argument("--seed", type=int, default=0, help="of the noise")
+    t.add_argument("--seed", type=_seed, default=0, help="of the noise")
     t.add_argument("--parts", type=Path, metavar="DIR", help="also write harmonic, noise and room by themselves")
     t.add_argument("--sample-rate", type=int, metavar="HZ", help="of the output; the instrument's own if left out")
     t.set_defaults(run=run_transfer)
@@ -62,7 +62,7 @@ def command_line() -> argparse.ArgumentParser:
     r.add_argument("--out", type=Path, required=True, metavar="FILE", help="the instrument, .safetensors")
     r.add_argument("--instrument", metavar="NAME", help="its name; the folder's if left out")
     r.add_argument("--steps", type=int, default=5000)
-    r.add_argument("--seed", type=int, default=0)
+    r.add_argument("--seed", type=_seed, default=0)
     r.add_argument(
         "--no-resume", action="store_true", help="start over, also if there is a training state to go on from"
     )
@@ -70,6 +70,13 @@ def command_line() -> argparse.ArgumentParser:
     r.add_argument("--device", help="cpu, cuda …; cuda where there is some")
     r.set_defaults(run=run_train)
     return parser
+
+
+def _seed(text: str) -> int:
+    seed = int(text)
+    if not 0 <= seed < 2**31:
+        raise argparse.ArgumentTypeError(f"must lie between 0 and 2147483647; got {text}")
+    return seed
 
 
 def _known() -> str:
@@ -84,8 +91,14 @@ def run_transfer(options: argparse.Namespace) -> None:
     output = check_output(options.output)
     if output.exists() and options.input.exists() and output.samefile(options.input):
         raise ValueError(f"{output} is the recording itself; give another name for the result")
-    if options.parts is not None and options.parts.exists() and not options.parts.is_dir():
-        raise ValueError(f"{options.parts} is a file; --parts takes a folder")
+    outputs = {"": output}
+    if options.parts is not None:
+        if options.parts.exists() and not options.parts.is_dir():
+            raise ValueError(f"{options.parts} is a file; --parts takes a folder")
+        outputs |= {name: options.parts / f"{name}{output.suffix}" for name in ("harmonic", "noise", "room")}
+    resolved = [path.resolve() for path in (options.input, *outputs.values())]
+    if len(set(resolved)) < len(resolved):
+        raise ValueError(f"{output}, the recording and the parts need different names")
     model, facts = load_instrument(options.instrument)
     own_rate = model.config.sample_rate
     rate = own_rate if options.sample_rate is None else options.sample_rate
@@ -108,10 +121,9 @@ def run_transfer(options: argparse.Namespace) -> None:
     clipped = [clipped_remark(sound.flat_tops)] if sound.flat_tops >= 5 else []
     for remark in clipped + [r for r in result.remarks if "clipped" not in r]:  # the file itself knows best
         _say(remark)
-    sounds = {output: result.audio.numpy()}
+    sounds = {path: (result.parts[name] if name else result.audio).numpy() for name, path in outputs.items()}
     if options.parts is not None:
         options.parts.mkdir(parents=True, exist_ok=True)
-        sounds |= {options.parts / f"{name}{output.suffix}": part.numpy() for name, part in result.parts.items()}
     blocks = (block for samples in sounds.values() for block in blocks_at(samples, own_rate, rate))
     peak = max(float(np.abs(block).max(initial=0.0)) for block in blocks)
     if peak > 1.0:

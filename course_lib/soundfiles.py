@@ -98,7 +98,7 @@ def read_sound(path: str | Path, sample_rate: int, longest_s: float) -> Sound:
                 file.seek(0)
                 mixed, _ = _one_channel(file, rate, path, FlatTops(), first_only=True)
             return Sound(mixed, rate, int(file.samplerate), int(file.channels), tops.count)
-    except soundfile.LibsndfileError as error:
+    except (soundfile.SoundFileError, TypeError) as error:  # TypeError: raw samples, of unknown rate
         raise ValueError(f"{path} is not a sound file that can be read ({error}); convert it to WAV") from error
 
 

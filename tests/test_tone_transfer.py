@@ -217,6 +217,17 @@ def test_pitch_is_tracked_where_there_are_no_labels(tmp_path: Path) -> None:
         assert abs(float(off)) < 15
 
 
+def test_stereo_is_averaged_and_silence_is_named(tmp_path: Path) -> None:
+    record(tmp_path, "a"), record(tmp_path, "b")
+    sound, rate = soundfile.read(tmp_path / "a.flac")
+    soundfile.write(tmp_path / "a.flac", np.stack([sound, sound], 1), rate)
+    (a,) = (r for part in load_recordings(tmp_path).values() for r in part if r.name == "a")
+    assert float((a.audio - torch.from_numpy(sound)).abs().max()) < 1e-4
+    soundfile.write(tmp_path / "c.flac", np.zeros(48_000), rate)
+    with pytest.raises(ValueError, match=r"c\.flac.*silent"):
+        load_recordings(tmp_path)
+
+
 def test_bad_folders_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="0 recordings"):
         load_recordings(tmp_path / "nowhere")

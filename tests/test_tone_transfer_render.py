@@ -396,6 +396,8 @@ def bad_inputs(folder: Path) -> dict[str, tuple[Path, str]]:
     ]:
         soundfile.write(folder / f"{name}.wav", samples, rate, subtype="FLOAT")
         cases[name] = (folder / f"{name}.wav", words)
+    (folder / "bare.raw").write_bytes(bytes(9999))
+    cases["raw"] = (folder / "bare.raw", "not a sound file")
     (folder / "cut.flac").write_bytes(b"fLaC" + bytes(20))
     cases["cut"] = (folder / "cut.flac", "not a sound file")
     return cases
@@ -425,6 +427,7 @@ def test_bad_output_or_instrument_is_one_line(
         (song, (), "the recording itself"),
         (tmp_path / "." / "song.wav", (), "the recording itself"),
         (tmp_path / "o.mp3", (), "must end in"),
+        (tmp_path / "noise.wav", ("--parts", tmp_path), "different names"),
         (tmp_path / "nowhere" / "o.wav", (), "no folder"),
         (tmp_path / "o.wav", ("--sample-rate", 10), "--sample-rate"),
         (tmp_path / "o.wav", ("--octave", 99), "octave"),
@@ -453,6 +456,7 @@ def test_in_a_shell(instrument: Path, song: Path, tmp_path: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert soundfile.info(tmp_path / "o.flac").frames == len(melody())
-    with pytest.raises(SystemExit) as stop:
-        main(["transfer", str(song)])
-    assert stop.value.code == 2
+    for arguments in (["transfer", str(song)], ["sing"], ["train", "x", "--out", "y", "--seed", "-1"]):
+        with pytest.raises(SystemExit) as stop:
+            main(arguments)
+        assert stop.value.code == 2

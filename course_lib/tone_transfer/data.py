@@ -44,7 +44,7 @@ def load_recordings(
     them to test what was learned from the other.
 
     Args:
-        folder: holds the recordings (WAV, FLAC, OGG, AIFF; any rate; a second or more).
+        folder: holds the recordings (WAV, FLAC, OGG, AIFF; any rate, mono or stereo; a second or more).
         sample_rate: Hz, what they are resampled to.
         frame_rate: frames a second.
         seed: of the split.
@@ -84,7 +84,7 @@ def load_recordings(
 
 def read_recording(path: Path, sample_rate: int, frame_rate: int) -> Recording:
     """Read one file and its labels, or track its pitch; cut to whole frames."""
-    audio = load_audio(path, sample_rate)[0]
+    audio = load_audio(path, sample_rate, mono=True)[0]
     hop = sample_rate // frame_rate
     n_frames = audio.shape[-1] // hop
     if n_frames < frame_rate:
@@ -99,7 +99,10 @@ def read_recording(path: Path, sample_rate: int, frame_rate: int) -> Recording:
             raise ValueError(f"{labels} must hold {n_frames} numbers, one a frame; got shape {tuple(f0.shape)}")
         f0 = torch.cat([f0, f0[-1:]])[:n_frames]
     else:
-        f0 = track_f0(audio, sample_rate, 1.0 / frame_rate, F_MIN_HZ, F_MAX_HZ).f0_hz
+        try:
+            f0 = track_f0(audio, sample_rate, 1.0 / frame_rate, F_MIN_HZ, F_MAX_HZ).f0_hz
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from error
     return Recording(path.stem, audio, f0, loudness_db(audio, sample_rate, 1.0 / frame_rate))
 
 

@@ -127,6 +127,10 @@ def transfer(
 
     Source: Engel et al., DDSP, 2020. Chapter: book/tone_transfer/transfer.ipynb
     """
+    if not math.isfinite(loudness_shift_db):
+        raise ValueError(f"loudness_shift_db must be a number of dB; got {loudness_shift_db!r}")
+    if octave is not None and (octave != int(octave) or abs(octave) > 8):
+        raise ValueError(f"octave must be a whole number of octaves from −8 to 8; got {octave!r}")
     model, statistics = _instrument(instrument)
     sound = check_audio(audio)
     if sound.ndim != 1:
@@ -290,10 +294,6 @@ def _move(
     remarks: list[str],
 ) -> tuple[Performance, tuple[int, float, float]]:
     """Shift pitch by octaves, and loudness by a straight line, to the median and spread of the instrument."""
-    if not math.isfinite(loudness_shift_db):
-        raise ValueError(f"loudness_shift_db must be a number of dB; got {loudness_shift_db!r}")
-    if octave is not None and (octave != int(octave) or abs(octave) > 8):
-        raise ValueError(f"octave must be a whole number of octaves from −8 to 8; got {octave!r}")
     if match and statistics is None:
         remarks.append("this instrument carries no statistics: pitch and loudness stay as they are")
     sounds = heard.sounding
