@@ -195,7 +195,7 @@ def test_a_room_is_learned_only_where_the_sound_has_energy():
     heard, given = (torch.fft.rfft(h).abs() for h in (found, truth))
     band = torch.arange(501) * SR / 1000 < 400
     assert error_db(heard[band], given[band]) < -15
-    assert error_db(heard[~band], given[~band]) > -3
+    assert error_db(heard[~band], given[~band]) > -5
 
 
 def test_from_another_noise_of_the_same_spectrum_the_taps_do_not_come_back():
