@@ -41,6 +41,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--part", choices=("all", "measures", "ablation"), default="all", help="what to run; the rest stays"
     )
+    parser.add_argument(
+        "--instrument", choices=instrument_names(), action="append", help="measure these; the rest stays"
+    )
     parser.add_argument("--ablation-steps", type=int, default=400, help="training steps of each ablation")
     parser.add_argument("--out", type=Path, help="file to write; data/tone_transfer.json of the checkout by default")
 
@@ -53,7 +56,7 @@ def run_options(parser: argparse.ArgumentParser, options: argparse.Namespace) ->
     if options.ablation_steps < 1:
         parser.error(f"--ablation-steps must be at least 1; got {options.ablation_steps}")
     path = data_file(parser, options.out, "tone_transfer.json")
-    run(path, options.performances, options.ablation_steps, options.part)
+    run(path, options.performances, options.ablation_steps, options.part, options.instrument)
 
 
 def stretch(recording: Recording, sample_rate: int, frame_rate: int) -> Recording:
@@ -140,13 +143,12 @@ def ablate(recordings: dict[str, list[Recording]], steps: int) -> dict[str, floa
     return losses
 
 
-def run(path: Path, performances: Path, ablation_steps: int, part: str = "all") -> None:
-    """Measure every shipped instrument, train the ablations of one, and write the table."""
-    table: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() and part != "all" else {}
+def run(path: Path, performances: Path, ablation_steps: int, part: str = "all", names: list[str] | None = None) -> None:
+    """Measure shipped instruments, train the ablations of one, and write the table; what is not run stays as it was."""
+    table: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {"instruments": {}}
     table |= {"device": platform.machine(), "torch": torch.__version__}
     if part != "ablation":
-        table["instruments"] = {}
-        for name in instrument_names():
+        for name in names or instrument_names():
             model, _ = load_instrument(name)
             table["instruments"][name] = measure(model, load_recordings(performances / name))
             print(name, json.dumps(table["instruments"][name], indent=1), flush=True)
