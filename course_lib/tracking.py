@@ -14,7 +14,8 @@ from course_lib.checks import check_audio, check_sample_rate
 
 CANDIDATES = 6  # pitches kept of each frame
 FINER = 4  # the lags looked at lie so many to a sample of the thinned sound
-BLOCK = 2000  # frames at a time
+BLOCK = 500  # frames at a time
+PASS_HZ = 3300.0  # what lies higher tells little of the pitch and carries much of the noise
 OCTAVE_COST = 0.02  # an octave lower must be so much more periodic to be believed
 JUMP_COST = 0.3  # of an octave's leap within 10 ms, in units of periodicity
 SWITCH_COST = 0.14  # of a voice setting in or stopping, likewise
@@ -31,24 +32,25 @@ class F0Track(NamedTuple):
 def track_f0(
     audio: Any, sample_rate: float, hop_s: float = 0.004, f_min_hz: float = 65.0, f_max_hz: float = 1100.0
 ) -> F0Track:
-    """Track the pitch of a monophonic sound, some fifty times quicker than `estimate_f0`.
+    """Track the pitch of a monophonic sound, some forty times quicker than `estimate_f0`.
 
-    Each frame (three periods of f_min_hz) is compared with itself, shifted: 1 − YIN's squared difference over the
-    energy of what is compared. The best six shifts are candidates, and the path through them that is most periodic and
-    leaps least is the pitch; it is read again through a window of half the length where that holds four periods.
+    The sound is low-passed at 3.3 kHz (higher if f_max_hz asks for it). Each frame, three periods of f_min_hz, is
+    compared with itself, shifted: 1 − YIN's squared difference over the energy of what is compared. The best six shifts
+    are candidates, and the path through them that is most periodic and leaps least is the pitch; it is read again
+    through a window of half the length where that holds four periods.
 
     Args:
         audio: (…, n_samples); memory stays within a few times the sound's own, however long.
         sample_rate: Hz.
         hop_s: seconds between frames.
         f_min_hz: lowest pitch looked for, Hz.
-        f_max_hz: highest pitch looked for, Hz; the sound is low-passed at three times it.
+        f_max_hz: highest pitch looked for, Hz.
 
     Returns:
         The pitch in Hz, interpolated over unvoiced gaps (in log-frequency), held at the ends, 0 everywhere if no frame
         is voiced, never NaN; and the confidence, the share of a frame's energy that repeats, at least 0.5 in voiced
-        frames and less in all others. What lasts for less than three periods of f_min_hz is not taken for a pitch.
-        Frame i sits at sample i·n_samples/n_frames.
+        frames and less in all others. A pitch seen for less than the length of a frame is not believed. Frame i sits
+        at sample i·n_samples/n_frames.
 
     Raises:
         ValueError: silent or empty sound, NaN, a sample rate or hop that is not positive, a pitch range that reaches
@@ -85,7 +87,7 @@ def track_f0(
 
 def _track_one(sound: Tensor, rate: float, n_frames: int, f_min_hz: float, f_max_hz: float) -> tuple[Tensor, Tensor]:
     """Pitch and confidence of one sound, (n_samples,) → (n_frames,) twice."""
-    sound, rate = _thin(sound / sound.abs().max(), rate, 3.0 * f_max_hz)
+    sound, rate = _thin(sound / sound.abs().max().clamp(min=1e-30), rate, max(1.5 * f_max_hz, PASS_HZ))
     hop = len(sound) / n_frames
     centres = (torch.arange(n_frames, dtype=torch.float64) * hop).round().long()
     size = math.ceil(3 * rate / f_min_hz)
@@ -217,8 +219,12 @@ def polyphony(audio: Any, sample_rate: float) -> float:
 
     Up to 200 moments are looked at. Of each, the partials within 40 dB of the strongest and below 3 kHz are set against
     every pitch from 65 to 2000 Hz whose harmonics are mostly there, its fundamental among them; a moment counts if the
-    best of them leaves more than 15 % of the power over. Voices an octave or a twelfth apart look like one voice; notes
-    that overlap in a room or under a pedal look like a chord. Above 0.5 it is a good bet that several voices sound.
+    best of them leaves more than 15 % of the power over.
+
+    Above 0.5 it is a good bet that several voices sound: melodies of sampled instruments in a room stay below, their
+    sustained chords lie above. Voices an octave or a twelfth apart look like one; a chord that dies away, on a piano or
+    guitar, may, once one note outlasts the others. An organ stop with a built-in fifth, or a voice without its
+    fundamental, looks like a chord.
 
     Args:
         audio: (n_samples,), one sound.
@@ -236,7 +242,7 @@ def polyphony(audio: Any, sample_rate: float) -> float:
     sound = check_audio(audio, allow_silence=False).detach().cpu().float()
     if sound.ndim != 1:
         raise ValueError(f"polyphony looks at one sound, (n_samples,); got shape {tuple(sound.shape)}")
-    sound, rate = _thin(sound / sound.abs().max(), rate, 3300.0)
+    sound, rate = _thin(sound / sound.abs().max(), rate, PASS_HZ)
     size = min(2 * round(0.064 * rate), 2 * (len(sound) // 2))
     count = min(200, max(1, len(sound) // (size // 2)))
     starts = torch.linspace(0, len(sound) - size, count).round().long()

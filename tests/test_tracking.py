@@ -94,6 +94,20 @@ def test_noise_alone_and_near_silence_have_no_pitch():
     assert (track.confidence[:245] > 0.9).all() and (track.confidence[260:] < 0.5).all()
 
 
+def test_no_pitch_is_shorter_than_a_frame():
+    voice, rate = cl.load_clip("voice")
+    for snr_db in (30, 10, 0):
+        voiced = (cl.track_f0(with_noise(voice, snr_db), rate).confidence >= 0.5).int()
+        edges = torch.cat([torch.zeros(1), voiced, torch.zeros(1)]).diff().nonzero().flatten()
+        assert len(edges) > 2 and (edges[1::2] - edges[::2]).min() * 0.004 >= 3 / 65
+
+
+@pytest.mark.parametrize("f0_hz", [100.0, 1300.0, 2190.0])
+def test_the_range_can_be_raised(f0_hz):
+    track = cl.track_f0(cl.sinusoid(f0_hz, 0.5, SR, SR), SR, f_max_hz=2200.0)
+    assert cl.cents(track.f0_hz, f0_hz).abs().max() < 3
+
+
 def test_level_and_offset_change_nothing():
     sound = harmonic(GLIDE)
     track = cl.track_f0(sound, SR)
@@ -117,6 +131,9 @@ def test_batches_and_precision():
     track = cl.track_f0(batch[None], SR)
     assert track.f0_hz.shape == track.confidence.shape == (1, 2, 75)
     torch.testing.assert_close(track.f0_hz[0, 1], cl.track_f0(batch[1], SR).f0_hz)
+    silent = cl.track_f0(torch.stack([batch[1], torch.zeros(4800)]), SR)
+    torch.testing.assert_close(silent.f0_hz[0], track.f0_hz[0, 1])
+    assert (silent.f0_hz[1] == 0).all() and (silent.confidence[1] < 0.5).all()
     assert cl.track_f0(batch.double(), SR).f0_hz.dtype == torch.float64
     assert cl.track_f0(batch.half(), SR).f0_hz.dtype == torch.float16
 

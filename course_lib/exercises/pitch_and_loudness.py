@@ -90,6 +90,41 @@ def _judge_central_pitch_hz(answer: Any) -> str:
     return "half-way in octaves, as the ear counts."
 
 
+def octave_error_share(f0_hz: Tensor, true_hz: Tensor) -> Tensor:
+    """Share of frames within 50 cents of a wrong octave of the truth, one or more up or down."""
+    octaves = torch.log2(f0_hz / true_hz)
+    wrong = octaves.round()
+    return ((wrong != 0) & ((octaves - wrong).abs() <= 50 / 1200)).double().mean()
+
+
+def _judge_octave_error_share(answer: Any) -> str:
+    rng = np.random.default_rng(23)
+    for n in (40, 400):
+        true = rng.uniform(150, 500, n)
+        octaves, cents = rng.choice([-2, -1, 0, 1], n, p=[0.1, 0.25, 0.4, 0.25]), rng.choice([-300, -20, 20, 300], n)
+        found = true * 2.0 ** (octaves + cents / 1200)
+        got = float(expect_tensor(call(answer, torch.from_numpy(found), torch.from_numpy(true)), ()))
+        near = np.abs(cents) <= 50  # the oracle knows how the errors were made
+        oracle = np.mean(near & (octaves != 0))
+        if abs(got - oracle) < 1e-9:
+            continue
+        known = {
+            "frames in the right octave are counted as well.": np.mean(near),
+            "only errors upwards are counted; the octave below is the commoner one.": np.mean(near & (octaves > 0)),
+            "only errors downwards are counted; it may be the octave above as well.": np.mean(near & (octaves < 0)),
+            "two octaves off is an octave error, too.": np.mean(near & (np.abs(octaves) == 1)),
+            "every large error is counted; an octave error lies within 50 cents of a wrong octave.": np.mean(
+                np.abs(1200 * octaves + cents) > 50
+            ),
+            "that is the number of frames; asked for is their share.": n * oracle,
+        }
+        for message, mistake in known.items():
+            if abs(got - float(mistake)) < 1e-9:
+                raise Wrong(message)
+        raise Wrong(f"for {n} random frames you give {got:.3f}, it is {oracle:.3f}.")
+    return "up, down and by two octaves."
+
+
 EXERCISES = [
     Exercise(
         "pitch_and_loudness-1",
@@ -112,6 +147,16 @@ EXERCISES = [
         central_pitch_hz,
         "The mean of logarithms is the geometric mean: equal steps on a keyboard count the same, high or low.",
     ),
+    Exercise(
+        "pitch_and_loudness-3",
+        _judge_octave_error_share,
+        (
+            "torch.log2(f0_hz / true_hz) is the error in octaves; near which whole number does it lie, and how near?",
+            "octaves.round() is that whole number: it must not be 0, and octaves must lie within 50 / 1200 of it.",
+        ),
+        octave_error_share,
+        "In octaves the wrong answers of a tracker lie at whole numbers, whatever the pitch.",
+    ),
 ]
 
 MISTAKES = {
@@ -132,5 +177,12 @@ MISTAKES = {
         (lambda f, c: ((f.log() * c).sum() / c.sum()).exp(), "weighted by confidence"),
         (lambda f, c: f[c > 0.5].log().mean().exp(), "exactly 0.5"),
         (lambda f, c: 69 + 12 * (f[c >= 0.5] / 440).log2().mean(), "MIDI number"),
+    ],
+    "pitch_and_loudness-3": [
+        (lambda f, t: (((f / t).log2() - (f / t).log2().round()).abs() <= 50 / 1200).double().mean(), "right octave"),
+        (lambda f, t: (((f / t).log2() - 1).abs() <= 50 / 1200).double().mean(), "only errors upwards"),
+        (lambda f, t: (((f / t).log2().abs() - 1).abs() <= 50 / 1200).double().mean(), "two octaves off"),
+        (lambda f, t: ((f / t).log2().abs() > 50 / 1200).double().mean(), "every large error"),
+        (lambda f, t: len(f) * octave_error_share(f, t), "asked for is their share"),
     ],
 }

@@ -43,7 +43,7 @@ const figure = {
   compute,
   height: (w) => (w >= 560 ? 350 : 390),
   draw({ g, p, plot, view, width, height }, s, n) {
-    const bars = 84, a = (view.plot = plot([0, 0, width, height - bars], { title: "Spectrum", legend: [["A-weighted", p.goal], ["● drag", p.mine]], x: [40, 8000], y: [-110, 5], log: true, xTicks: TICKS, xLabel: "frequency (Hz)" }, p));
+    const bars = 84, a = (view.plot = plot([0, 0, width, height - bars], { title: "Spectrum", legend: [["A-weighted", p.goal], ["··· A", p.soft], ["● drag", p.mine]], x: [40, 8000], y: [-110, 5], log: true, xTicks: TICKS, xLabel: "frequency (Hz)" }, p));
     a.line(CENTRES, n.curve_db, p.soft, 1.5, [2, 4]);
     a.line(CENTRES, n.spectrum_db, p.mine, 1.5);
     a.line(CENTRES, n.weighted_db, p.goal, 1.5);
