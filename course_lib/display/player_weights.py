@@ -1,4 +1,7 @@
-"""The trained violin made small enough for a page: 8-bit weights with a scale for each row, as one line of script."""
+"""The trained violin made small enough for a page: 8-bit weights with a scale for each row, as one line of script.
+
+The median control moves by a third of a decibel; the network's memory may let a note set in a few frames off.
+"""
 
 from __future__ import annotations
 

@@ -233,8 +233,8 @@ def pole_radius(a: Any) -> Tensor:
 def stable_denominator(raw: Any) -> Tensor:
     """Turn any two numbers a section into a denominator whose poles lie inside the unit circle.
 
-    The stable (a1, a2) fill a triangle, |a1| < 1 + a2 and a2 < 1. The first number chooses a1, the second how far a2
-    lies between the triangle's edges there.
+    The stable pairs (a1, a2) fill a triangle: a2 < 1, and a1 between −(1 + a2) and 1 + a2. The first number chooses
+    a1, the second how far a2 lies between the triangle's edges there.
 
     Args:
         raw: (…, 2), any finite numbers, such as a network's output.
@@ -266,7 +266,9 @@ class ParametricEQ(nn.Module):
         max_gain_db: most a band can add or take away, dB.
 
     Attributes:
-        raw_frequency, raw_gain, raw_q: (n_peaks + 2,) parameters; `settings()` has their values in Hz, dB and Q.
+        raw_frequency: (n_peaks + 2,) parameter; `settings()` has its value in Hz.
+        raw_gain: (n_peaks + 2,) parameter; in `settings()` in dB.
+        raw_q: (n_peaks + 2,) parameter.
 
     Raises:
         ValueError: a count below 0, a gain that is not positive.

@@ -3,6 +3,7 @@
 from course_lib.tone_transfer.checkpoint import CheckpointError, load_instrument, save_instrument
 from course_lib.tone_transfer.data import Recording, instrument_statistics, load_recordings
 from course_lib.tone_transfer.decoder import ToneControls, ToneDecoder, scale_inputs
+from course_lib.tone_transfer.encoder import TimbreEncoder
 from course_lib.tone_transfer.model import ToneTransfer, TransferConfig
 from course_lib.tone_transfer.render import TransferResult, transfer
 from course_lib.tone_transfer.training import TrainingRecord, train
@@ -10,6 +11,7 @@ from course_lib.tone_transfer.training import TrainingRecord, train
 __all__ = [
     "CheckpointError",
     "Recording",
+    "TimbreEncoder",
     "ToneControls",
     "ToneDecoder",
     "ToneTransfer",

@@ -104,7 +104,8 @@ def pitch_error_cents(sound: Tensor, asked_hz: Tensor, sample_rate: int, asked_d
     """How far (cents) the sound's pitch lies from the asked one, in frames where it is steady and not soft.
 
     The pitch is measured by YIN in windows of 43 ms, on the sound at 48 kHz, where its interpolation is exact enough.
-    Left out are frames near a change of pitch (half a semitone within 0.2 s before or 0.1 s after) and soft ones.
+    Pitches below 70 Hz are not measured well. Left out are soft frames, and those near a change of pitch: half a
+    semitone within 0.2 s before or 0.1 s after.
 
     Args:
         sound: (n_samples,).
@@ -119,7 +120,8 @@ def pitch_error_cents(sound: Tensor, asked_hz: Tensor, sample_rate: int, asked_d
 
     n = len(asked_hz)
     fine = librosa.resample(sound.detach().numpy(), orig_sr=sample_rate, target_sr=48_000)
-    low, high = float(asked_hz.min()) / 1.5, float(asked_hz.max()) * 1.5
+    low = max(float(asked_hz.min()) / 1.5, 2.01 * 48_000 / 2048)  # two periods must fit
+    high = float(asked_hz.max()) * 1.5
     hop = round(len(fine) / n)
     f0 = librosa.yin(fine, fmin=low, fmax=min(high, 20_000.0), sr=48_000, frame_length=2048, hop_length=hop)[:n]
     midi = 12.0 * torch.log2(asked_hz)

@@ -13,6 +13,7 @@ from course_lib.effects.reverb import Reverb, reverb
 from course_lib.synths.harmonic import harmonic_controls, harmonic_synth
 from course_lib.synths.noise import filtered_noise, noise_controls
 from course_lib.tone_transfer.decoder import ToneControls, ToneDecoder, scale_inputs
+from course_lib.tone_transfer.encoder import TimbreEncoder
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,14 @@ class ToneTransfer(nn.Module):
         n_outputs = 1 + c.n_harmonics + (c.n_bands if c.use_noise else 0)
         self.decoder = ToneDecoder(n_outputs, c.width, c.hidden, c.n_z)
         self.reverb = Reverb(c.reverb_taps) if c.use_reverb else None
+        self.encoder = TimbreEncoder(c.sample_rate, c.frame_rate, c.n_z) if c.n_z else None
+
+    def encode(self, audio: Any) -> Tensor | None:
+        """Encode sounds (batch, n_samples) as z, (batch, n_frames, n_z); None for a model without an encoder."""
+        if self.encoder is None:
+            return None
+        x = torch.as_tensor(audio, dtype=self.decoder.raw.weight.dtype, device=self.decoder.raw.weight.device)
+        return self.encoder(x, x.shape[-1] * self.config.frame_rate // self.config.sample_rate)
 
     def controls(self, f0_hz: Any, loudness_db: Any, z: Tensor | None = None) -> ToneControls:
         """Decode pitch and loudness into controls that can be printed, plotted and changed.
@@ -129,8 +138,14 @@ class ToneTransfer(nn.Module):
         n_samples: int | None = None,
         z: Tensor | None = None,
         generator: torch.Generator | None = None,
+        recording: Any = None,
     ) -> Tensor:
-        """Return the sound, (…, n_samples); by default as long as its frames."""
+        """Return the sound, (…, n_samples); by default as long as its frames.
+
+        A model with an encoder takes z from `recording`, (batch, n_samples), where z is not given.
+        """
+        if z is None and recording is not None:
+            z = self.encode(recording)
         controls = self.controls(f0_hz, loudness_db, z)
         length = controls.f0_hz.shape[-1] * self.config.sample_rate // self.config.frame_rate
         return self.synthesise(controls, length if n_samples is None else n_samples, generator)["sound"]

@@ -57,7 +57,7 @@ class Performance:
 
     @property
     def sounding(self) -> Tensor:
-        """(n_frames,), boolean: the inside of notes."""
+        """The inside of notes, (n_frames,), boolean."""
         return self.gate > 0.5
 
 
@@ -84,7 +84,7 @@ class TransferResult:
 
     @property
     def times_s(self) -> Tensor:
-        """(n_frames,), seconds: where the frames lie."""
+        """Where the frames lie, (n_frames,), in seconds."""
         n_frames = self.heard.f0_hz.shape[-1]
         return torch.arange(n_frames) * math.ceil(self.audio.shape[-1] / n_frames) / self.sample_rate
 

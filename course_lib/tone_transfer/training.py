@@ -183,10 +183,12 @@ def fingerprint(recordings: dict[str, list[Recording]]) -> str:
 
 
 def _groups(model: ToneTransfer) -> list[dict[str, Any]]:
-    """The network, and the room with smaller steps: its taps are a hundredth of a weight, and Adam's steps are not."""
-    room = [] if model.reverb is None else list(model.reverb.parameters())
-    network = list(model.decoder.parameters())
-    return [{"params": network, "share": 1.0}, *([{"params": room, "share": REVERB_SHARE}] if room else [])]
+    """The network, and the room with smaller steps: its taps are a hundredth of a weight, and Adam's steps are not.
+
+    In the order of the model's own parameters, by which a training state is stored.
+    """
+    parts = ((model.decoder, 1.0), (model.reverb, REVERB_SHARE), (model.encoder, 1.0))
+    return [{"params": list(part.parameters()), "share": share} for part, share in parts if part is not None]
 
 
 def summary(record: TrainingRecord) -> dict[str, Any]:
@@ -225,7 +227,8 @@ def _loss(
 ) -> Tensor:
     f0, loudness, audio = (x.to(device) for x in batch)
     skip = round(PREROLL_S * config.sample_rate)
-    sound = model(f0, loudness, audio.shape[-1], generator=generator)
+    recording = audio if config.n_z else None
+    sound = model(f0, loudness, audio.shape[-1], generator=generator, recording=recording)
     return multiscale_spectral_loss(sound[..., skip:], audio[..., skip:])
 
 

@@ -185,7 +185,7 @@ def ignored_outputs(notebook: Notebook) -> list[str]:
             complaints.append(f"{name(cell)} is tagged so that nbval does not check it")
         if "nbval-ignore-output" not in tags(cell):
             continue
-        if not re.search(r"interact|animate", source(cell)):
+        if not re.search(r"interact|animate|upload_panel", source(cell)):
             complaints.append(f"{name(cell)} is neither an interact widget nor an animation, but its output is ignored")
         if not any("assert" in source(near) for near in cells[max(0, i - 1) : i + 2]):
             complaints.append(f"{name(cell)} has an ignored output and no assert in it or in a cell beside it")
