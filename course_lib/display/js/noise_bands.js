@@ -112,7 +112,7 @@ const figure = {
     c.line(time, time.map((_, i) => n.rms[i % HOP]), p.mine);
   },
   describe: (s, n) => `Noise through a filter of ${B} bands, levels in decibels ${s.levels.map((v) => Math.round(v)).join(", ")}; ${s.envelope === "struck" ? `struck, gone after ${fixed(s.decay_s, 2)} seconds` : "steady"}. Its frames ${s.edges === "cut" ? "are cut hard" : "overlap and add up"}: inside a frame the power swings by ${fixed(100 * n.swing, 0)} percent.`,
-  readout: (s, n) => [["250 frames a second, swing of the power", `${fixed(100 * n.swing, 0)} %`], ["RMS", fixed(Math.sqrt(mean(n.rms.map((v) => v * v))))], ["mean", fixed(n.mean)]],
+  readout: (s, n) => [[`band ${s.band}`, `${fixed(s.levels[s.band], 1)} dB`], ["250 frames a second, swing of the power", `${fixed(100 * n.swing, 0)} %`], ["RMS", fixed(Math.sqrt(mean(n.rms.map((v) => v * v))))], ["mean", fixed(n.mean)]],
   sounds: [
     { label: "Play", loop: true, make: (s, n) => sound(s, n.taps, RATE) },
     { label: "Play the other way of joining", loop: true, make: (s, n) => sound({ ...s, edges: s.edges === "cut" ? "overlap" : "cut" }, n.taps, RATE) },
