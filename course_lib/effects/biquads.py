@@ -151,7 +151,7 @@ def filter_by_sampling(audio: Any, b: Any, a: Any, fft_size: int | None = None) 
         raise ValueError(f"the filter is unstable: a pole at radius {radius:.6g}; see stable_denominator")
     n = x.shape[-1]
     if fft_size is None:
-        rings = math.log(1e-5) / math.log(max(radius, 1e-3))
+        rings = numerator.shape[-2] * math.log(1e-5) / math.log(max(radius, 1e-3))
         size = min(max(1 << (n + math.ceil(rings) - 1).bit_length(), 2), max(LONGEST_FFT, 2 * n))
     else:
         size = check_count(fft_size, "fft_size", minimum=n)
@@ -167,7 +167,7 @@ def filter_recursively(audio: Any, b: Any, a: Any) -> Tensor:
     """Filter sound sample by sample, as a filter runs: y[n] from x[n … n−2] and y[n−1], y[n−2].
 
     Where no gradient is wanted SciPy's compiled recursion does the work, in float64. With one, it is a loop in PyTorch
-    whose every step is kept for the way back: thousands of times slower, and the reason for `filter_by_sampling`.
+    whose every step is kept for the way back: hundreds of times slower, and the reason for `filter_by_sampling`.
 
     Args:
         audio: (…, n_samples).
