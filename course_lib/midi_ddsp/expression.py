@@ -90,8 +90,8 @@ def vibrato(f0_hz: Any, pitch: float, frame_rate: float = 250, variant: str = "m
     Source: as `volume`.
 
     >>> t = torch.arange(300) / 250
-    >>> vibrato(440 * 2 ** (0.2 * torch.sin(2 * torch.pi * 5.5 * t) / 12), 69).round(decimals=2)
-    tensor(0.7500)
+    >>> vibrato(440 * 2 ** (0.2 * torch.sin(2 * torch.pi * 5.5 * t) / 12), 69).round(decimals=1)
+    tensor(0.7000)
     """
     _check_variant(variant)
     f0 = _frames(f0_hz, "f0_hz")

@@ -114,7 +114,8 @@ def note_frames(notes: Iterable[Note | Sequence[float]], n_frames: int, frame_ra
     ordered = check_notes(notes)
     n_frames = check_count(n_frames, "n_frames")
     rate = check_sample_rate(frame_rate)
-    frames = NoteFrames(*(torch.zeros(n_frames) for _ in range(4)), torch.full((n_frames,), -1))
+    pitch, onset, offset, position = torch.zeros(4, n_frames)
+    frames = NoteFrames(pitch, onset, offset, position, torch.full((n_frames,), -1))
     starts = [round(note.onset_s * rate) for note in ordered]
     for i, (note, start) in enumerate(zip(ordered, starts, strict=True)):
         following = starts[i + 1] if i + 1 < len(starts) else math.inf
