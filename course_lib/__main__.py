@@ -16,7 +16,8 @@ from course_lib.tone_transfer.checkpoint import instrument_names, load_instrumen
 from course_lib.tone_transfer.data import instrument_statistics, load_recordings
 from course_lib.tone_transfer.model import TransferConfig
 from course_lib.tone_transfer.render import LONGEST_S, clipped_remark, describe, transfer
-from course_lib.tone_transfer.training import Plan, train
+from course_lib.tone_transfer.training import train
+from course_lib.training import Plan, is_first_process, leave_processes
 
 PROGRAM = "python -m course_lib"
 
@@ -177,10 +178,9 @@ def run_train(options: argparse.Namespace) -> None:
             resume=not options.no_resume,
             device=options.device,
         )
-        first = not torch.distributed.is_initialized() or torch.distributed.get_rank() == 0
+        first = is_first_process()
     finally:
-        if torch.distributed.is_initialized():
-            torch.distributed.destroy_process_group()
+        leave_processes()
     if first:
         print(
             f"{out}: {len(record.losses)} steps in {clock(record.seconds)}, best validation loss {record.best_loss:.4f}"
