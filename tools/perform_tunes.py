@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import itertools
 import json
 import tempfile
 import warnings
@@ -100,7 +101,9 @@ def arrange(tune: list[tuple[float, float, int]], instrument: Instrument, rng: n
         fitted = pitch + shift
         fitted += 12 * ((fitted < low) * -(-(low - fitted) // 12) - (fitted > high) * -(-(fitted - high) // 12))
         notes.append(Note(round(start * FRAME_RATE) / FRAME_RATE, round(sounding * FRAME_RATE) / FRAME_RATE, fitted))
-    return notes
+    # One frame of overlap on the same pitch, and the end of the first would silence the second.
+    ends = [min(note.end_s, following.onset_s) for note, following in itertools.pairwise(notes)] + [notes[-1].end_s]
+    return [note._replace(duration_s=round(end - note.onset_s, 4)) for note, end in zip(notes, ends, strict=True)]
 
 
 def draw(notes: list[Note], instrument: Instrument, rng: np.random.Generator) -> np.ndarray:

@@ -12,8 +12,9 @@ FLOOR_DB = -100.0
 class SpectralFeatures(nn.Module):
     """Levels around every frame, scaled so that −100 dB is 0 and 0 dB is 1.
 
-    kind "harmonic": levels at k·f0 and at (k + ½)·f0 in a long window (64 ms, so that the harmonics of a low cello
-    stand apart), and 64 mel bands of a short one (16 ms, for onsets and for noise). kind "mel", as the original: 64
+    kind "harmonic": in a long window (64 ms, so that the harmonics of a low cello stand apart) the level of all
+    harmonics together, of each at k·f0, and of what lies between them at (k + ½)·f0; then 64 mel bands of a short
+    window (16 ms, for onsets and for noise). kind "mel", as the original: 64
     mel bands of an 8 ms window.
 
     Args:
@@ -25,6 +26,8 @@ class SpectralFeatures(nn.Module):
     Source: "mel": Wu et al., MIDI-DDSP, 2022. Chapter: book/midi_ddsp/inference.ipynb
     """
 
+    bands: Tensor
+
     def __init__(self, sample_rate: int, frame_rate: int, n_harmonics: int, kind: str = "harmonic") -> None:
         super().__init__()
         if kind not in ("harmonic", "mel"):
@@ -35,10 +38,22 @@ class SpectralFeatures(nn.Module):
         bands = librosa.filters.mel(sr=sample_rate, n_fft=1024, n_mels=64, fmin=40.0, fmax=sample_rate / 2, norm=None)
         self.register_buffer("bands", torch.tensor(bands).T.contiguous(), persistent=False)
 
+    def as_raw(self) -> Tensor:
+        """The linear map from features to raw controls (size, 1 + n_harmonics) that just copies what was measured.
+
+        Far below its upper end `exp_sigmoid` is linear in dB, 20 of them a unit: raw = (level − 6 dB) / 20. Zeros for
+        kind "mel", which measured no harmonic.
+        """
+        n = 1 + self.n_harmonics
+        weights = torch.zeros(self.size, n)
+        if self.kind == "harmonic":
+            weights[:n] = torch.eye(n) * -FLOOR_DB / 20.0
+        return weights
+
     @property
     def size(self) -> int:
         """Numbers a frame."""
-        return 64 + (2 * self.n_harmonics if self.kind == "harmonic" else 0)
+        return 64 + (1 + 2 * self.n_harmonics if self.kind == "harmonic" else 0)
 
     def forward(self, audio: Tensor, f0_hz: Tensor) -> Tensor:
         """Measure audio (batch, n_frames · hop) along f0_hz (batch, n_frames), Hz: (batch, n_frames, size)."""
@@ -46,16 +61,16 @@ class SpectralFeatures(nn.Module):
         mel = _scaled(self._magnitudes(audio, self.short, 1024)[:, :n_frames].square() @ self.bands, power=True)
         if self.kind == "mel":
             return mel
-        long = _scaled(self._magnitudes(audio, self.long, self.n_fft)[:, :n_frames])
+        long = self._magnitudes(audio, self.long, self.n_fft)[:, :n_frames]
         k = torch.arange(1, self.n_harmonics + 1, device=audio.device, dtype=audio.dtype)
-        steps = torch.cat([k, k + 0.5])
-        place = f0_hz.unsqueeze(-1) * steps * (self.n_fft / self.sample_rate)  # in bins
+        place = f0_hz.unsqueeze(-1) * torch.cat([k, k + 0.5]) * (self.n_fft / self.sample_rate)  # in bins
         last = long.shape[-1] - 1
         lower = place.clamp(0, last - 1).floor()
-        share = (place - lower).clamp(0, 1)
         at = lower.long()
-        levels = torch.lerp(long.gather(-1, at), long.gather(-1, at + 1), share)
-        return torch.cat([torch.where((place > 0) & (place < last), levels, 0.0), mel], -1)
+        levels = torch.lerp(long.gather(-1, at), long.gather(-1, at + 1), (place - lower).clamp(0, 1))
+        levels = torch.where((place > 0) & (place < last), levels, 0.0)
+        total = levels[..., : self.n_harmonics].sum(-1, keepdim=True)
+        return torch.cat([_scaled(torch.cat([total, levels], -1)), mel], -1)
 
     def _magnitudes(self, audio: Tensor, window: int, n_fft: int) -> Tensor:
         """(batch, n_frames, n_fft / 2 + 1): a sine of amplitude A shows as A."""

@@ -56,7 +56,8 @@ class DDSPInference(nn.Module):
     """Audio and its pitch in; 1 f0, 1 amplitude, 60 harmonics and 65 noise bands out, 250 times a second.
 
     Features of the sound (`SpectralFeatures`), pitch and loudness pass a small stack; a GRU in each direction looks
-    at what was before and what comes after; another stack gives the raw numbers. The pitch is passed through.
+    at what was before and what comes after; another stack gives the raw numbers, as corrections of what was measured
+    directly: before training, a harmonic is as loud as the features say. The pitch is passed through.
 
     Args:
         config: its shape; the default has about 190,000 weights.
@@ -74,6 +75,12 @@ class DDSPInference(nn.Module):
         self.gru = nn.GRU(c.width + c.n_embedding, c.hidden, batch_first=True, bidirectional=True)
         self.output = stack(2 * c.hidden + c.width, c.width, depth=1)
         self.raw = nn.Linear(c.width, 1 + c.n_harmonics + c.n_bands)
+        self.measured = nn.Linear(self.features.size, 1 + c.n_harmonics + c.n_bands, bias=False)
+        with torch.no_grad():
+            self.measured.weight.zero_()
+            self.measured.weight[: 1 + c.n_harmonics] = self.features.as_raw().T
+            if c.features == "harmonic":
+                self.raw.bias[: 1 + c.n_harmonics] = -5.3  # −106 dB: where the features begin
         rooms = torch.randn(len(c.instruments) + 1, c.reverb_taps) * 1e-6
         self.rooms = nn.Parameter(rooms) if c.reverb_taps else None
 
@@ -107,11 +114,12 @@ class DDSPInference(nn.Module):
                 f"got {tuple(sound.shape)} and {tuple(f0.shape)}"
             )
         known = scale_inputs(f0, loudness_db).to(sound)
-        h = self.input(torch.cat([self.features(sound, f0), known], -1))
+        features = self.features(sound, f0)
+        h = self.input(torch.cat([features, known], -1))
         who = self.indices([None] * len(sound)) if instrument is None else instrument
         told = self.embedding(who).unsqueeze(1).expand(-1, h.shape[1], -1)
         context, _ = self.gru(torch.cat([h, told], -1))
-        raw = self.raw(self.output(torch.cat([context, h], -1)))
+        raw = self.raw(self.output(torch.cat([context, h], -1))) + self.measured(features)
         harmonic = harmonic_controls(raw[..., 0], raw[..., 1 : 1 + c.n_harmonics], f0, c.sample_rate)
         return ToneControls(*harmonic, noise_controls(raw[..., 1 + c.n_harmonics :]))
 

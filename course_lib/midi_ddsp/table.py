@@ -100,7 +100,7 @@ def _row(path: Path, number: int, row: list[str], places: list[int]) -> tuple[No
             raise TableError(f"{path}, row {number}, column {name}: needs a number; got {cell!r}")
         values.append(value)
     try:
-        note = check_notes([Note(*values[:3])])[0]
+        note = check_notes([Note(values[0], values[1], values[2])])[0]
     except ValueError as error:
         raise TableError(f"{path}, row {number}: {str(error).removeprefix('note 1 ')}") from error
     return note, values[3:]

@@ -26,6 +26,8 @@ from course_lib.training import (
 )
 
 FRAME_RATE = 250
+PLAN = Plan(lr=3e-3, validate_every=200)
+GAIN_DB = (-18.0, 6.0)  # recordings are made at any level: so is what the network hears in training
 UNTOLD = 0.3  # how often the network is not told which instrument it hears
 PREROLL_S = 0.25  # heard before the stretch that is compared; longer than the room's early echoes
 REVERB_SHARE = 0.05  # of the learning rate, for the taps of the rooms
@@ -72,7 +74,7 @@ def train_inference(
     for part in ("train", "validation"):
         if not performances.get(part):
             raise ValueError(f"there are no performances for {part}; see load_performances")
-    plan = plan or Plan()
+    plan = plan or PLAN
     names = tuple(sorted({p.instrument for p in performances["train"]}))
     config = config or InferenceConfig(instruments=names)
     torch.manual_seed(plan.seed)
@@ -82,9 +84,11 @@ def train_inference(
     held = draw_performances(performances["validation"], plan.validation_stretches, n_frames, draw)
 
     def loss(shared: nn.Module, generator: torch.Generator, where: torch.device) -> Tensor:
-        *sounds, told = draw_performances(performances["train"], plan.batch, n_frames, generator)
+        *sounds, names = draw_performances(performances["train"], plan.batch, n_frames, generator)
+        gain_db = GAIN_DB[0] + (GAIN_DB[1] - GAIN_DB[0]) * torch.rand(plan.batch, 1, generator=generator)
+        sounds = [sounds[0] * 10.0 ** (gain_db / 20.0), sounds[1], sounds[2] + gain_db]
         hidden = torch.rand(plan.batch, generator=generator) < UNTOLD
-        told = [None if hide else name for name, hide in zip(told, hidden.tolist(), strict=True)]
+        told = [None if hide else name for name, hide in zip(names, hidden.tolist(), strict=True)]
         return _loss(shared, sounds, model.indices(told), where, generator)
 
     def validate(_: nn.Module, where: torch.device) -> float:
