@@ -114,8 +114,8 @@ def test_dragging_changes_what_lies_under_the_pointer():
     const state = {{...{json.dumps(live_figure("note_knobs").state)}}};
     const area = (on, x, y) => ({{ has: () => on, back: () => x, backY: () => y }});
     const out = ["bend", "drawn_db", "tilt"].map((key, j) => {{
-      const view = {{}}, got = [];
-      ["bend", "drawn_db", "tilt"].forEach((k) => {{ view[k] = area(k === key, j === 2 ? 8 : 0.6, [1, -50, -30][j]); }});
+      const view = {{}}, got = [], [x, y] = [[0.6, 1], [0.6, -50], [8, -30]][j];
+      ["bend", "drawn_db", "tilt"].forEach((k) => {{ view[k] = area(k === key, x, y); }});
       const api = {{ view, state, set: (patch) => got.push(patch) }};
       for (const type of ["down", "move", "up", "move"]) figure.pointer(0, 0, type, api);
       return got;
