@@ -275,6 +275,24 @@ KINDS: dict[str, Kind] = {
             "sound": Choice("clap", ("clap", "note")),
         },
     ),
+    "note_knobs": Kind(
+        "Six knobs on one note",
+        "A note whose pitch, level, harmonics and attack are bent by hand, and the six controls that MIDI-DDSP reads "
+        "off it: mended, and as published, where a glide hides the vibrato and a floor hides soft attacks.",
+        {
+            "pitch": Number(57, 40, 76, whole=True),
+            "vibrato": Number(0.2, 0, 1),
+            "rate_hz": Number(5.5, 1, 12),
+            "glide": Number(0, -3, 3),
+            "level_db": Number(-36, -100, -24),
+            "swell_db": Number(14, 0, 60),
+            "peak": Number(0.4, 0, 1),
+            "tilt": Number(-9, -18, 0),
+            "attack_db": Number(-80, -115, -60),
+            "bend": Numbers((0.0,) * 9, -3, 3),
+            "drawn_db": Numbers((0.0,) * 9, -40, 40),
+        },
+    ),
     "weighting": Kind(
         "Weigh, sum, then take decibels",
         "Three partials over a noise floor: the level as the ear weighs it, and what averaging decibels makes of the "

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from course_lib.analysis import a_weighting_db
 from course_lib.display.frequency_twins import deflation, escape, landscape, transport
+from course_lib.display.knob_twins import note_knobs
 from course_lib.display.noise_twins import noise_bands
 from course_lib.display.player_twin import player
 from course_lib.display.room_twins import room
@@ -273,6 +274,7 @@ TWINS: dict[str, Callable[[State], dict[str, Any]]] = {
     "noise_bands": noise_bands,
     "biquad": biquad,
     "room": room,
+    "note_knobs": note_knobs,
     "weighting": weighting,
     "history": history,
     "player": player,
