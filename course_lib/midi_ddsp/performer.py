@@ -89,8 +89,8 @@ def _falling(count: int, centroid: float) -> Tensor:
     k = torch.arange(1, count + 1, dtype=torch.float64)
     if not 1.0 <= centroid <= (count + 1) / 2 + 1e-9:
         raise ValueError(
-            f"a brightness of {centroid / 12:.3f} is a centroid of {centroid:.2f}; with {count} harmonics below Nyquist "
-            f"it lies between 1 and {(count + 1) / 2:g}"
+            f"a brightness of {centroid / 12:.3f} is a centroid of {centroid:.2f}; with {count} harmonics below "
+            f"Nyquist it lies between 1 and {(count + 1) / 2:g}"
         )
     low, high = -60.0, 0.0
     for _ in range(60):

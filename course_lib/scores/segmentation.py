@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Any
 
@@ -63,7 +64,7 @@ def notes_from_pitch(
     path = _cheapest(cost)
     changes = [0, *((path[1:] != path[:-1]).nonzero().squeeze(-1) + 1).tolist(), len(path)]
     notes = []
-    for start, end in zip(changes, changes[1:], strict=False):
+    for start, end in itertools.pairwise(changes):
         state = int(path[start])
         if state < len(steps) and (end - start) / rate >= min_duration_s:
             notes.append(Note(start / rate, (end - start) / rate, float(steps[state])))
