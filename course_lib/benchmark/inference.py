@@ -96,7 +96,9 @@ def closed_forms() -> list[dict[str, Any]]:
         return midi_to_hz(69 + semitones)
 
     def both(name: str, expected: float, function: Any) -> dict[str, Any]:
-        return {"case": name, "expected": round(expected, 3)} | {v: round(float(function(v)), 3) for v in VARIANTS}
+        return {"case": name, "expected": round(expected, 3)} | {
+            v: round(float(function(v)), 3) + 0.0 for v in VARIANTS
+        }
 
     peak = 1 - (torch.arange(100, dtype=torch.float64) - 30).abs() / 100
     return [

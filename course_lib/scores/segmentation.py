@@ -12,6 +12,7 @@ from course_lib.checks import as_tensor, check_finite, check_sample_rate
 from course_lib.scores.notes import Note
 from course_lib.units import hz_to_midi
 
+VIBRATO_S = 0.18  # about a cycle: a mean over it is what the ear takes for the pitch
 SWITCH = 6.0  # semitone-frames: what a change of note must gain
 
 
@@ -22,8 +23,8 @@ def notes_from_pitch(
 
     A frame costs its distance from the path's semitone, and `rest` if it is voiced and the path rests, or unvoiced and
     the path sounds; a change of note costs as much as six frames one semitone off. The semitones lie on the tuning of
-    the curve itself, a circular mean. Notes of one pitch that follow each other without a rest become one: a pitch
-    curve does not show where a tone is struck again.
+    the curve itself, a circular mean of its pitch without vibrato. Notes of one pitch that follow each other without a
+    rest become one: a pitch curve does not show where a tone is struck again.
 
     Args:
         f0_hz: (n_frames,), Hz.
@@ -55,7 +56,8 @@ def notes_from_pitch(
     sounding = sounding.bool() & (f0 > 0)
     if not bool(sounding.any()):
         return []
-    angle = 2 * math.pi * midi[sounding]
+    steady = midi[sounding].unfold(0, min(round(VIBRATO_S * rate), int(sounding.sum())), 1).mean(-1)
+    angle = 2 * math.pi * steady
     tuning = math.atan2(float(angle.sin().mean()), float(angle.cos().mean())) / (2 * math.pi)
     low, high = math.floor(float(midi[sounding].min())) - 1, math.ceil(float(midi[sounding].max())) + 1
     steps = torch.arange(low, high + 1, dtype=torch.float64) + tuning
