@@ -6,17 +6,22 @@ import argparse
 import json
 import shlex
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
+from course_lib.midi_ddsp.data import load_performances
+from course_lib.midi_ddsp.training import PLAN, train_inference
 from course_lib.soundfiles import blocks_at, check_output, clock, read_sound, write_sound
 from course_lib.tone_transfer.checkpoint import instrument_names, load_instrument
 from course_lib.tone_transfer.data import instrument_statistics, load_recordings
 from course_lib.tone_transfer.model import TransferConfig
 from course_lib.tone_transfer.render import LONGEST_S, clipped_remark, describe, transfer
-from course_lib.tone_transfer.training import Plan, train
+from course_lib.tone_transfer.training import train
+from course_lib.training import Plan, TrainingRecord, is_first_process, leave_processes
 
 PROGRAM = "python -m course_lib"
 
@@ -57,16 +62,27 @@ def command_line() -> argparse.ArgumentParser:
     t.add_argument("--sample-rate", type=int, metavar="HZ", help="of the output; the instrument's own if left out")
     t.set_defaults(run=run_transfer)
 
-    r = commands.add_parser("train", help="train an instrument on a folder of recordings; run it again to go on")
-    r.add_argument("folder", type=Path, help="recordings of one instrument playing one note at a time")
-    r.add_argument("--out", type=Path, required=True, metavar="FILE", help="the instrument, .safetensors")
+    r = commands.add_parser("train", help="train a network on a folder of recordings; run it again to go on")
+    r.add_argument(
+        "folder",
+        type=Path,
+        help="recordings of one instrument playing one note at a time; for inference, one such folder an instrument",
+    )
+    r.add_argument("--out", type=Path, required=True, metavar="FILE", help="the trained network, .safetensors")
+    r.add_argument("--model", choices=("tone-transfer", "inference"), default="tone-transfer", help="what is trained")
     r.add_argument("--instrument", metavar="NAME", help="its name; the folder's if left out")
     r.add_argument("--steps", type=int, default=5000)
     r.add_argument("--seed", type=_seed, default=0)
     r.add_argument(
         "--no-resume", action="store_true", help="start over, also if there is a training state to go on from"
     )
-    r.add_argument("--without", action="append", default=[], choices=("noise", "reverb", "loudness"), help="leave out")
+    r.add_argument(
+        "--without",
+        action="append",
+        default=[],
+        choices=("noise", "reverb", "loudness"),
+        help="leave out (tone transfer)",
+    )
     r.add_argument("--device", help="cpu, cuda …; cuda where there is some")
     r.set_defaults(run=run_train)
     return parser
@@ -156,35 +172,46 @@ def run_train(options: argparse.Namespace) -> None:
     if not options.folder.is_dir():
         raise ValueError(f"there is no folder {options.folder}")
     _check_device(options.device)
-    recordings = load_recordings(options.folder, seed=options.seed)
-    recipe = options.folder / "performances.json"
-    facts = {
-        "instrument": options.instrument or options.folder.resolve().name,
-        "statistics": instrument_statistics(recordings["train"]),
-        "command": f"{PROGRAM} {shlex.join(sys.argv[1:])}",
+    common: dict[str, Any] = {
+        "steps": options.steps,
+        "resume": not options.no_resume,
+        "device": options.device,
+        "facts": {"command": f"{PROGRAM} {shlex.join(sys.argv[1:])}"},
     }
-    if recipe.is_file():
-        facts["recipe"] = json.loads(recipe.read_text(encoding="utf-8")).get("command")
-    config = TransferConfig(**{f"use_{part}": False for part in options.without})
     try:
-        _, record = train(
-            recordings,
-            out,
-            steps=options.steps,
-            config=config,
-            plan=Plan(seed=options.seed),
-            facts=facts,
-            resume=not options.no_resume,
-            device=options.device,
-        )
-        first = not torch.distributed.is_initialized() or torch.distributed.get_rank() == 0
+        record = (_train_inference if options.model == "inference" else _train_instrument)(options, common)
+        first = is_first_process()
     finally:
-        if torch.distributed.is_initialized():
-            torch.distributed.destroy_process_group()
+        leave_processes()
     if first:
         print(
             f"{out}: {len(record.losses)} steps in {clock(record.seconds)}, best validation loss {record.best_loss:.4f}"
         )
+
+
+def _train_instrument(options: argparse.Namespace, common: dict[str, Any]) -> TrainingRecord:
+    recordings = load_recordings(options.folder, seed=options.seed)
+    recipe = options.folder / "performances.json"
+    common["facts"] |= {
+        "instrument": options.instrument or options.folder.resolve().name,
+        "statistics": instrument_statistics(recordings["train"]),
+    }
+    if recipe.is_file():
+        common["facts"]["recipe"] = json.loads(recipe.read_text(encoding="utf-8")).get("command")
+    config = TransferConfig(**{f"use_{part}": False for part in options.without})
+    return train(recordings, options.out, config=config, plan=Plan(seed=options.seed), **common)[1]
+
+
+def _train_inference(options: argparse.Namespace, common: dict[str, Any]) -> TrainingRecord:
+    if options.without or options.instrument:
+        raise ValueError("--without and --instrument belong to tone transfer; leave them out")
+    performances = load_performances(options.folder, parts=("train", "validation"))
+    recipes = {
+        path.parent.name: json.loads(path.read_text(encoding="utf-8")).get("command")
+        for path in sorted(options.folder.glob("*/performances.json"))
+    }
+    common["facts"]["recipes"] = recipes
+    return train_inference(performances, options.out, plan=replace(PLAN, seed=options.seed), **common)[1]
 
 
 if __name__ == "__main__":

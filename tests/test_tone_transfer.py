@@ -15,6 +15,7 @@ import torch
 from safetensors.torch import save_file
 
 from course_lib import harmonic_synth, loudness_db
+from course_lib.checkpoints import write_tensors
 from course_lib.tone_transfer import (
     CheckpointError,
     ToneTransfer,
@@ -24,7 +25,7 @@ from course_lib.tone_transfer import (
     save_instrument,
     scale_inputs,
 )
-from course_lib.tone_transfer.checkpoint import FORMAT, model_from, write_tensors
+from course_lib.tone_transfer.checkpoint import FORMAT, model_from
 from course_lib.tone_transfer.data import Recording, draw_batch
 
 SMALL = TransferConfig(n_harmonics=12, n_bands=17, width=8, hidden=16, reverb_taps=200)
@@ -304,11 +305,11 @@ def foreign(folder: Path) -> dict[str, tuple[Path, str]]:
         return folder / name
 
     def described(name: str, config: object, weights: dict[str, torch.Tensor] = tensors, **facts: object) -> Path:
-        write_tensors(folder / name, weights, {"kind": "instrument", "config": config, **facts})
+        write_tensors(folder / name, weights, {"kind": "instrument", "config": config, **facts}, FORMAT)
         return folder / name
 
     def header(version: str = "1", facts: str = "{}") -> dict[str, str]:
-        return {"format": FORMAT, "version": version, "facts": facts}
+        return {"format": FORMAT.name, "version": version, "facts": facts}
 
     (folder / "cut").write_bytes(good.read_bytes()[:-100])
     (folder / "head").write_bytes(good.read_bytes()[:50])
@@ -330,8 +331,8 @@ def foreign(folder: Path) -> dict[str, tuple[Path, str]]:
         "another's": (raw("other", None), "not a tone-transfer checkpoint"),
         "another format": (raw("format", {"format": "pt"}), "'pt'"),
         "later version": (raw("later", header("2")), "version 2"),
-        "no version": (raw("none", {"format": FORMAT}), "version None"),
-        "no facts": (raw("nofacts", {"format": FORMAT, "version": "1"}), "damaged"),
+        "no version": (raw("none", {"format": FORMAT.name}), "version None"),
+        "no facts": (raw("nofacts", {"format": FORMAT.name, "version": "1"}), "damaged"),
         "broken facts": (raw("broken", header(facts="{")), "damaged"),
         "facts of another kind": (raw("kind", header(facts='{"kind": "training state"}')), "training state"),
         "facts that are a list": (raw("list", header(facts="[1]")), "[1]"),

@@ -18,11 +18,12 @@ from safetensors.torch import load_file
 
 from course_lib import harmonic_synth, loudness_db
 from course_lib.__main__ import main
+from course_lib.checkpoints import read_tensors, write_tensors
 from course_lib.tone_transfer import CheckpointError, ToneTransfer, TransferConfig, load_instrument, train
 from course_lib.tone_transfer import training as training_module
-from course_lib.tone_transfer.checkpoint import read_tensors, write_tensors
+from course_lib.tone_transfer.checkpoint import FORMAT
 from course_lib.tone_transfer.data import Recording
-from course_lib.tone_transfer.training import Plan
+from course_lib.training import Plan
 
 ROOT = Path(__file__).parent.parent
 SMALL = TransferConfig(n_harmonics=8, n_bands=9, width=8, hidden=16, reverb_taps=200)
@@ -76,7 +77,7 @@ def test_it_learns_and_keeps_the_best(tmp_path: Path) -> None:
     assert len(record.losses) == 40 and record.validation_steps == list(range(5, 41, 5))
     assert record.best_loss < 0.7 * record.validation_losses[0]
     assert not model.training and record.seconds > 0 and record.device.startswith("1 × CPU")
-    state, facts = read_tensors(tmp_path / "a.train.safetensors", "training state")
+    state, facts = read_tensors(tmp_path / "a.train.safetensors", "training state", FORMAT)
     for name, value in model.state_dict().items():
         assert torch.equal(state[f"best.{name}"], value)
     best = training_module.validate(model, recordings()["validation"], PLAN, torch.device("cpu"))
@@ -137,7 +138,7 @@ def test_killed_in_the_middle_and_resumed_is_as_unbroken(tmp_path: Path) -> None
             if line.strip() == "10":
                 process.kill()  # SIGKILL on POSIX: nothing is tidied up
     assert process.returncode != 0 and not out.exists()
-    state, facts = read_tensors(out.with_suffix(".train.safetensors"), "training state")
+    state, facts = read_tensors(out.with_suffix(".train.safetensors"), "training state", FORMAT)
     assert 10 <= len(facts["record"]["losses"]) < 40 and state
     model, record = learn(out, 40)
     whole, unbroken = learn(None, 40)
@@ -158,7 +159,7 @@ def test_a_failed_save_leaves_the_state_before_it(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(os, "replace", fail_the_third_time)
     with pytest.raises(OSError, match="no space"):
         learn(out)
-    assert len(read_tensors(state, "training state")[1]["record"]["losses"]) == 10
+    assert len(read_tensors(state, "training state", FORMAT)[1]["record"]["losses"]) == 10
     assert [p.name for p in tmp_path.iterdir()] == [state.name]
     model, _ = learn(out)
     assert torch.equal(weights(model), weights(whole))
@@ -192,7 +193,7 @@ def test_a_state_of_another_run_is_refused(tmp_path: Path) -> None:
 def test_a_damaged_state_is_refused(tmp_path: Path) -> None:
     out, state = tmp_path / "a.safetensors", tmp_path / "a.train.safetensors"
     learn(out, 5)
-    tensors, facts = read_tensors(state, "training state")
+    tensors, facts = read_tensors(state, "training state", FORMAT)
     fewer = {name: value for name, value in tensors.items() if name != "adam.decoder.raw.bias.exp_avg"}
     nan = {**tensors, "best.decoder.raw.bias": tensors["best.decoder.raw.bias"] * torch.nan}
     for some, record, words in [
@@ -200,7 +201,7 @@ def test_a_damaged_state_is_refused(tmp_path: Path) -> None:
         (nan, facts["record"], "not finite"),
         (tensors, {"wings": 2}, "not whole"),
     ]:
-        write_tensors(state, some, {**facts, "record": record})
+        write_tensors(state, some, {**facts, "record": record}, FORMAT)
         with pytest.raises(CheckpointError, match=words):
             learn(out, 10)
     state.write_bytes(b"half")
@@ -228,7 +229,7 @@ def test_a_loss_that_is_not_finite_stops(tmp_path: Path, monkeypatch: pytest.Mon
     with pytest.raises(FloatingPointError, match="step 7"):  # six calls, one to validate after five steps
         learn(out)
     assert not out.exists()
-    state, _ = read_tensors(tmp_path / "a.train.safetensors", "training state")
+    state, _ = read_tensors(tmp_path / "a.train.safetensors", "training state", FORMAT)
     assert all(bool(torch.isfinite(value).all()) for value in state.values())
 
 

@@ -1,77 +1,20 @@
-"""Checkpoints as safetensors: numbers and text only, so that one from a stranger cannot run code."""
+"""Trained instruments as files."""
 
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 from torch import Tensor
 
+from course_lib.checkpoints import CheckpointError, Format, read_tensors, write_tensors
 from course_lib.clips import data_path
 from course_lib.tone_transfer.model import ToneTransfer, TransferConfig
 
-FORMAT, VERSION = "course_lib.tone_transfer", 1
-
-
-class CheckpointError(ValueError):
-    """A file that is not a checkpoint of this model, or not of this version."""
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file so that it is either the old one or the whole new one, also if the power fails midway."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def write_tensors(path: Path, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:
-    """Write tensors, and facts as JSON beside them in the file's own header."""
-    header = {"format": FORMAT, "version": str(VERSION), "facts": json.dumps(facts)}
-    plain = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
-    write_atomically(path, save(plain, header))
-
-
-def read_tensors(path: str | Path, kind: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Read what `write_tensors` wrote.
-
-    Raises:
-        CheckpointError: no such file, another format, another version, another kind, or a file cut short.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise CheckpointError(f"there is no checkpoint {path}")
-    try:
-        with safe_open(path, framework="pt") as file:
-            header = file.metadata() or {}
-            if header.get("format") != FORMAT:
-                raise CheckpointError(
-                    f"{path} is not a tone-transfer checkpoint: its format is {header.get('format')!r}"
-                )
-            if header.get("version") != str(VERSION):
-                raise CheckpointError(
-                    f"{path} has format version {header.get('version')}, this course_lib reads version {VERSION}: "
-                    "train it again, or install the course_lib that wrote it"
-                )
-            facts = json.loads(header["facts"])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}
-    except (SafetensorError, OSError, KeyError, json.JSONDecodeError) as error:
-        raise CheckpointError(f"{path} is no safetensors checkpoint, or it is damaged ({error})") from error
-    if not isinstance(facts, dict) or facts.get("kind") != kind:
-        found = facts.get("kind") if isinstance(facts, dict) else facts
-        raise CheckpointError(f"{path} holds {found!r}, not {kind!r}")
-    return tensors, facts
+FORMAT = Format("course_lib.tone_transfer", 1, "tone-transfer")
 
 
 def save_instrument(path: str | Path, model: ToneTransfer, facts: dict[str, Any], half: bool = False) -> None:
@@ -86,7 +29,7 @@ def save_instrument(path: str | Path, model: ToneTransfer, facts: dict[str, Any]
     tensors = model.state_dict()
     if half:
         tensors = {name: value.half() for name, value in tensors.items()}
-    write_tensors(Path(path), tensors, {**facts, "kind": "instrument", "config": asdict(model.config)})
+    write_tensors(Path(path), tensors, {**facts, "kind": "instrument", "config": asdict(model.config)}, FORMAT)
 
 
 def load_instrument(path: str | Path) -> tuple[ToneTransfer, dict[str, Any]]:
@@ -101,7 +44,7 @@ def load_instrument(path: str | Path) -> tuple[ToneTransfer, dict[str, Any]]:
     Raises:
         CheckpointError: a missing, foreign or damaged file, another version, weights that do not fit.
     """
-    tensors, facts = read_tensors(_resolve(path), "instrument")
+    tensors, facts = read_tensors(_resolve(path), "instrument", FORMAT)
     model = model_from(tensors, facts, path)
     return model.eval(), facts
 

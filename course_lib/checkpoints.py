@@ -1,0 +1,75 @@
+"""Checkpoints as safetensors: numbers and text only, so that one from a stranger cannot run code."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+
+class CheckpointError(ValueError):
+    """A file that is not a checkpoint of this model, or not of this version."""
+
+
+class Format(NamedTuple):
+    """Who wrote a file, the version of its layout, and what to call such files in a message."""
+
+    name: str
+    version: int
+    title: str
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file so that it is either the old one or the whole new one, also if the power fails midway."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_tensors(path: Path, tensors: dict[str, Tensor], facts: dict[str, Any], form: Format) -> None:
+    """Write tensors, and facts as JSON beside them in the file's own header."""
+    header = {"format": form.name, "version": str(form.version), "facts": json.dumps(facts)}
+    plain = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+    write_atomically(path, save(plain, header))
+
+
+def read_tensors(path: str | Path, kind: str, form: Format) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Read what `write_tensors` wrote.
+
+    Raises:
+        CheckpointError: no such file, another format, another version, another kind, or a file cut short.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise CheckpointError(f"there is no checkpoint {path}")
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = file.metadata() or {}
+            if header.get("format") != form.name:
+                raise CheckpointError(
+                    f"{path} is not a {form.title} checkpoint: its format is {header.get('format')!r}"
+                )
+            if header.get("version") != str(form.version):
+                raise CheckpointError(
+                    f"{path} has format version {header.get('version')}, this course_lib reads version {form.version}: "
+                    "train it again, or install the course_lib that wrote it"
+                )
+            facts = json.loads(header["facts"])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
+    except (SafetensorError, OSError, KeyError, json.JSONDecodeError) as error:
+        raise CheckpointError(f"{path} is no safetensors checkpoint, or it is damaged ({error})") from error
+    if not isinstance(facts, dict) or facts.get("kind") != kind:
+        found = facts.get("kind") if isinstance(facts, dict) else facts
+        raise CheckpointError(f"{path} holds {found!r}, not {kind!r}")
+    return tensors, facts

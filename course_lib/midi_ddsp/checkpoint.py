@@ -1,0 +1,58 @@
+"""Trained MIDI-DDSP networks as files."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from course_lib.checkpoints import CheckpointError, Format, read_tensors, write_tensors
+from course_lib.clips import data_path
+from course_lib.midi_ddsp.inference import DDSPInference, InferenceConfig
+
+FORMAT = Format("course_lib.midi_ddsp", 1, "MIDI-DDSP")
+
+
+def save_inference(path: str | Path, model: DDSPInference, facts: dict[str, Any], half: bool = False) -> None:
+    """Write a trained inference network; an old file is replaced only once the new one is whole.
+
+    Args:
+        path: where to.
+        model: the network.
+        facts: what else should travel with it: the training record, metrics.
+        half: store 16-bit numbers, half the size.
+    """
+    tensors = {name: value.half() if half else value for name, value in model.state_dict().items()}
+    write_tensors(Path(path), tensors, {**facts, "kind": "inference", "config": asdict(model.config)}, FORMAT)
+
+
+def load_inference(path: str | Path | None = None) -> tuple[DDSPInference, dict[str, Any]]:
+    """Read a trained inference network.
+
+    Args:
+        path: a file from `save_inference`; None: the one that comes with the course.
+
+    Returns:
+        The network, float32, in evaluation mode, and the facts stored with it.
+
+    Raises:
+        CheckpointError: a missing, foreign or damaged file, another version, weights that do not fit.
+    """
+    path = data_path("midi_ddsp/inference.safetensors") if path is None else Path(path)
+    tensors, facts = read_tensors(path, "inference", FORMAT)
+    try:
+        config = c = InferenceConfig(**facts["config"])
+        # What a file claims must not make us ask for more memory than what it holds.
+        weights = sum(value.numel() for value in tensors.values())
+        if max(c.hidden**2, c.width**2, c.n_harmonics, c.n_bands, c.n_embedding, c.reverb_taps) > weights:
+            raise ValueError(f"it claims more weights than its {weights}")
+        model = DDSPInference(config)
+        model.load_state_dict({name: value.float() for name, value in tensors.items()})
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise CheckpointError(f"the weights in {path} do not fit the network it describes ({reason})") from error
+    if not all(bool(torch.isfinite(value).all()) for value in model.state_dict().values()):
+        raise CheckpointError(f"{path} holds weights that are not finite")
+    return model.eval(), facts
