@@ -47,8 +47,20 @@ from course_lib.losses import (
     stft_magnitude,
     waveform_l1,
 )
-from course_lib.partials import measure_harmonics, project_harmonics
+from course_lib.partials import measure_harmonics, project_harmonics, remove_harmonics
 from course_lib.phase import instantaneous_phase
+from course_lib.scores import (
+    Note,
+    NoteFrames,
+    Score,
+    ScoreError,
+    Voice,
+    note_frames,
+    notes_from_pitch,
+    read_midi,
+    separate_voices,
+    write_midi,
+)
 from course_lib.synths.additive import additive_synth
 from course_lib.synths.gain import LinearGain
 from course_lib.synths.harmonic import (
@@ -70,17 +82,19 @@ __version__ = "0.1.0"
 
 __all__ = [
     "DecayReverb", "F0Track", "FitDiverged", "FrequencyFit", "HarmonicControls", "HarmonicSynth", "History",
-    "LinearGain", "MultiscaleSpectralLoss", "Oscillator", "ParametricEQ", "Reverb", "additive_synth", "amplitude_to_db",
-    "animate_history", "apply_response", "autocorrelation_loss", "biquad_coefficients", "biquad_response", "cents",
-    "clip_names", "cramer_rao_hz", "db_to_amplitude", "decaying_impulse_response", "energy_decay_db", "estimate_f0",
-    "exercise", "exp_sigmoid", "fft_convolve", "filter_by_sampling", "filter_recursively", "filtered_noise",
-    "fir_filter", "fit", "fit_f0", "fit_frequency", "fit_sinusoids", "gradient_over_frequency",
-    "gradient_sign_accuracy", "harmonic_controls", "harmonic_frequencies", "harmonic_synth", "hz_to_midi",
-    "instantaneous_phase", "listen", "live_figure", "load_audio", "load_clip", "local_minima", "loss_over_frequency",
-    "loudness_db", "lowpass", "lowpass_response", "mask_above_nyquist", "measure_harmonics", "measure_rt60",
-    "midi_to_hz", "multiscale_spectral_loss", "noise_controls", "normalise_distribution", "plot_envelopes",
-    "plot_history", "plot_loss_landscape", "plot_spectrogram", "plot_spectrum", "plot_waveform", "pole_radius",
-    "polyphony", "project_harmonics", "reverb", "rfft_frequencies", "scale_parameters", "share_within",
-    "shoebox_impulse_response", "sinusoid", "spectral_l1", "spectral_transport_loss", "stable_denominator",
-    "stft_magnitude", "track_f0", "upsample", "upsample_frequency", "waveform_l1", "zero_phase_response",
+    "LinearGain", "MultiscaleSpectralLoss", "Note", "NoteFrames", "Oscillator", "ParametricEQ", "Reverb", "Score",
+    "ScoreError", "Voice", "additive_synth", "amplitude_to_db", "animate_history", "apply_response",
+    "autocorrelation_loss", "biquad_coefficients", "biquad_response", "cents", "clip_names", "cramer_rao_hz",
+    "db_to_amplitude", "decaying_impulse_response", "energy_decay_db", "estimate_f0", "exercise", "exp_sigmoid",
+    "fft_convolve", "filter_by_sampling", "filter_recursively", "filtered_noise", "fir_filter", "fit", "fit_f0",
+    "fit_frequency", "fit_sinusoids", "gradient_over_frequency", "gradient_sign_accuracy", "harmonic_controls",
+    "harmonic_frequencies", "harmonic_synth", "hz_to_midi", "instantaneous_phase", "listen", "live_figure",
+    "load_audio", "load_clip", "local_minima", "loss_over_frequency", "loudness_db", "lowpass", "lowpass_response",
+    "mask_above_nyquist", "measure_harmonics", "measure_rt60", "midi_to_hz", "multiscale_spectral_loss",
+    "noise_controls", "normalise_distribution", "note_frames", "notes_from_pitch", "plot_envelopes", "plot_history",
+    "plot_loss_landscape", "plot_spectrogram", "plot_spectrum", "plot_waveform", "pole_radius", "polyphony",
+    "project_harmonics", "read_midi", "remove_harmonics", "reverb", "rfft_frequencies", "scale_parameters",
+    "separate_voices", "share_within", "shoebox_impulse_response", "sinusoid", "spectral_l1", "spectral_transport_loss",
+    "stable_denominator", "stft_magnitude", "track_f0", "upsample", "upsample_frequency", "waveform_l1", "write_midi",
+    "zero_phase_response",
 ]  # fmt: skip

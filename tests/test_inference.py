@@ -95,7 +95,7 @@ def test_before_training_a_harmonic_is_as_loud_as_it_was_measured() -> None:
         model.raw.weight.zero_()
         sound, f0 = tone(1.0, 220.0, 0.001)
         c = model.controls(sound[None], f0[None], loudness_db(sound, 16000)[None])
-    assert 20 * np.log10(c.amplitude[0, 125].item() / 0.001) == pytest.approx(0, abs=0.6)
+    assert 20 * np.log10(c.amplitude[0, 125].item() / 0.001) == pytest.approx(0, abs=1.0)
     assert c.distribution[0, 125, :5].numpy() == pytest.approx(np.full(5, 0.2), abs=0.02)
 
 
