@@ -106,7 +106,7 @@ def remove_harmonics(audio: Any, f0_hz: Any, n_harmonics: int, sample_rate: floa
         periods: as `project_harmonics`.
 
     Returns:
-        (…, n_samples): the sound less Σ_k |c_k| · sin(k·φ[n] + arg c_k), the c_k of `project_harmonics` interpolated.
+        (…, n_samples): the sound less its harmonics, as `project_harmonics` finds them, interpolated between frames.
 
     Raises:
         ValueError: as `project_harmonics`.
