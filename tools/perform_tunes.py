@@ -7,14 +7,13 @@ gain), swells, vibrato and scoops (pitch bend), a tilt of the spectrum, a burst 
 NAME.flac (16 kHz, mono, dry), NAME.f0.npy (Hz, 250 frames a second) and NAME.csv (the notes and what was drawn), and
 performances.json.
 
-Needs what `make_performances.py` needs, and `pip install music21`. All six instruments take about ten minutes.
+Needs what `make_performances.py` needs, and `pip install music21`. All six instruments take about three minutes.
 Exit status: 0; 2 where something is missing.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
 import itertools
 import json
 import tempfile
@@ -29,7 +28,7 @@ from make_clips import fetch, stop
 from make_performances import FONT, FRAME_RATE, SAMPLE_RATE, Instrument, Player
 
 from course_lib.effects.fir import fir_filter
-from course_lib.midi_ddsp.expression import CONTROLS
+from course_lib.midi_ddsp.table import read_controls, write_controls
 from course_lib.partials import measure_harmonics
 from course_lib.scores import Note, note_frames
 
@@ -44,6 +43,8 @@ INSTRUMENTS = {
 SPLIT = {"train": 26, "validation": 4, "test": 4, "held_out": 4}
 SECONDS, TAIL_S = 20.0, 0.6
 N_BANDS, NYQUIST = 129, SAMPLE_RATE / 2
+EXCERPTS = {"test": 1, "held_out": 1}  # what travels with the course: so many of each instrument…
+EXCERPT_S = (4.0, 5.0)  # … from the first onset after 4 s, 5 s long
 COLLECTIONS = {"ryansMammoth": None, "oneills1850": "0101-0200", "airdsAirs": "book2"}
 
 
@@ -227,11 +228,7 @@ def perform(name: str, out: Path, packages: Path, chosen: dict[str, list[Any]], 
         hiss = rng.normal(0, 1, len(take["sound"])) * take["noise"]
         soundfile.write(folder / f"{stem}.flac", take["sound"] * gain + hiss, SAMPLE_RATE, subtype="PCM_16")
         np.save(folder / f"{stem}.f0.npy", take["f0"].astype(np.float32))
-        with (folder / f"{stem}.csv").open("w", newline="", encoding="utf-8") as file:
-            table = csv.writer(file, lineterminator="\n")
-            table.writerow(("onset_s", "duration_s", "pitch", *CONTROLS))
-            for note, row in zip(take["notes"], take["drawn"], strict=True):
-                table.writerow((f"{note.onset_s:.3f}", f"{note.duration_s:.3f}", int(note.pitch), *map(float, row)))
+        write_controls(folder / f"{stem}.csv", take["notes"], torch.tensor(take["drawn"]))
     facts = {
         "instrument": name,
         "command": f"python tools/perform_tunes.py OUT --instrument {name} --seed {seed}",
@@ -242,6 +239,31 @@ def perform(name: str, out: Path, packages: Path, chosen: dict[str, list[Any]], 
     }
     (folder / "performances.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
     print(f"{folder}: {len(takes)} performances, {SECONDS * len(takes) / 60:.1f} minutes", flush=True)
+
+
+def excerpt(name: str, performances: Path, target: Path) -> None:
+    """Cut the small set that travels with the course."""
+    source, folder = performances / name, target / name
+    folder.mkdir(parents=True, exist_ok=True)
+    facts = json.loads((source / "performances.json").read_text(encoding="utf-8"))
+    split = {part: dict(list(facts["split"][part].items())[:n]) for part, n in EXCERPTS.items()}
+    for stem in (stem for titles in split.values() for stem in titles):
+        notes, drawn = read_controls(source / f"{stem}.csv")
+        start = next(note.onset_s for note in notes if note.onset_s >= EXCERPT_S[0])
+        end = start + EXCERPT_S[1]
+        kept = [i for i, note in enumerate(notes) if start <= note.onset_s < end - 0.1]
+        cut = [
+            Note(notes[i].onset_s - start, min(notes[i].end_s, end) - notes[i].onset_s, notes[i].pitch) for i in kept
+        ]
+        write_controls(folder / f"{stem}.csv", cut, drawn[kept])
+        frames = slice(round(start * FRAME_RATE), round(end * FRAME_RATE))
+        np.save(folder / f"{stem}.f0.npy", np.load(source / f"{stem}.f0.npy", allow_pickle=False)[frames])
+        sound, _ = soundfile.read(source / f"{stem}.flac", dtype="int16")
+        samples = slice(round(start * SAMPLE_RATE), round(end * SAMPLE_RATE))
+        soundfile.write(folder / f"{stem}.flac", sound[samples], SAMPLE_RATE, subtype="PCM_16")
+    command = f"{facts['command']} --excerpts data/midi_ddsp/performances"
+    facts = {**facts, "command": command, "seconds": EXCERPT_S[1] * sum(map(len, split.values())), "split": split}
+    (folder / "performances.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
 
 
 def choose(rng: np.random.Generator) -> dict[str, list[Any]]:
@@ -266,6 +288,7 @@ def main() -> None:
     parser.add_argument("out", type=Path, help="a folder; each instrument gets a folder inside it")
     parser.add_argument("--instrument", choices=INSTRUMENTS, action="append", help="one or more; all by default")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--excerpts", type=Path, help="also cut the course's small set into this folder")
     parser.add_argument("--packages", type=Path, help="a folder with the packages, to fetch them only once")
     options = parser.parse_args()
     warnings.filterwarnings("ignore")  # music21 has much to say about old ABC files
@@ -278,6 +301,8 @@ def main() -> None:
             rng = np.random.default_rng([options.seed, INSTRUMENTS[name].program])
             chosen = {part: [pool[part][i] for i in rng.permutation(len(pool[part]))[:n]] for part, n in SPLIT.items()}
             perform(name, options.out, folder, chosen, options.seed)
+            if options.excerpts:
+                excerpt(name, options.out, options.excerpts)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -95,7 +96,7 @@ class Kind:
     about: str
     fields: Mapping[str, Number | Choice | Numbers]
     parts: tuple[str, ...] = ()
-    weights: bool = False  # a trained network travels in its script
+    data: str = ""  # a module of course_lib.display whose script(), what a network learned or heard, travels along
 
 
 KINDS: dict[str, Kind] = {
@@ -261,7 +262,23 @@ KINDS: dict[str, Kind] = {
             "room": Number(1, 0, 3),
             "point": Number(9, 1, 17, whole=True),
         },
-        weights=True,
+        parts=("synth",),
+        data="player_weights",
+    ),
+    "taken_apart": Kind(
+        "A trumpet in 127 numbers",
+        "Two seconds of a trumpet as the network of the chapter heard them: pitch, level, harmonics and noise, each of "
+        "which can be changed before it is played again.",
+        {
+            "transpose": Number(0, -24, 24, whole=True),
+            "kept": Number(60, 1, 60, whole=True),
+            "bright_db": Number(0, -12, 6),
+            "noise_db": Number(0, -40, 40),
+            "swell": Number(1, 0, 2),
+            "at_s": Number(0.5, 0, 2),
+        },
+        parts=("synth",),
+        data="heard_phrase",
     ),
     "room": Kind(
         "A room of four numbers",
@@ -415,10 +432,8 @@ def _source(kind: str) -> str:
         for name in ("common", *KINDS[kind].parts, kind)
         for line in folder.joinpath(f"{name}.js").read_text(encoding="utf-8").splitlines()
     ]
-    if KINDS[kind].weights:
-        from course_lib.display.player_weights import script
-
-        lines.insert(0, script())
+    if KINDS[kind].data:
+        lines.insert(0, import_module(f"course_lib.display.{KINDS[kind].data}").script())
     return "\n".join(line for line in lines if line and not line.startswith("//"))
 
 

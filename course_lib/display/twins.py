@@ -15,6 +15,7 @@ from torch import Tensor
 
 from course_lib.analysis import a_weighting_db
 from course_lib.display.frequency_twins import deflation, escape, landscape, transport
+from course_lib.display.heard_twin import taken_apart
 from course_lib.display.knob_twins import note_knobs
 from course_lib.display.noise_twins import noise_bands
 from course_lib.display.player_twin import player
@@ -278,4 +279,5 @@ TWINS: dict[str, Callable[[State], dict[str, Any]]] = {
     "weighting": weighting,
     "history": history,
     "player": player,
+    "taken_apart": taken_apart,
 }
