@@ -47,7 +47,7 @@ from course_lib.losses import (
     stft_magnitude,
     waveform_l1,
 )
-from course_lib.partials import measure_harmonics, project_harmonics
+from course_lib.partials import measure_harmonics, project_harmonics, remove_harmonics
 from course_lib.phase import instantaneous_phase
 from course_lib.scores import (
     Note,
@@ -56,6 +56,7 @@ from course_lib.scores import (
     ScoreError,
     Voice,
     note_frames,
+    notes_from_pitch,
     read_midi,
     separate_voices,
     write_midi,
@@ -90,10 +91,10 @@ __all__ = [
     "harmonic_frequencies", "harmonic_synth", "hz_to_midi", "instantaneous_phase", "listen", "live_figure",
     "load_audio", "load_clip", "local_minima", "loss_over_frequency", "loudness_db", "lowpass", "lowpass_response",
     "mask_above_nyquist", "measure_harmonics", "measure_rt60", "midi_to_hz", "multiscale_spectral_loss",
-    "noise_controls", "normalise_distribution", "note_frames", "plot_envelopes", "plot_history",
+    "noise_controls", "normalise_distribution", "note_frames", "notes_from_pitch", "plot_envelopes", "plot_history",
     "plot_loss_landscape", "plot_spectrogram", "plot_spectrum", "plot_waveform", "pole_radius", "polyphony",
-    "project_harmonics", "read_midi", "reverb", "rfft_frequencies", "scale_parameters", "separate_voices",
-    "share_within", "shoebox_impulse_response", "sinusoid", "spectral_l1", "spectral_transport_loss",
-    "stable_denominator", "stft_magnitude", "track_f0", "upsample", "upsample_frequency", "waveform_l1",
-    "write_midi", "zero_phase_response",
+    "project_harmonics", "read_midi", "remove_harmonics", "reverb", "rfft_frequencies", "scale_parameters",
+    "separate_voices", "share_within", "shoebox_impulse_response", "sinusoid", "spectral_l1", "spectral_transport_loss",
+    "stable_denominator", "stft_magnitude", "track_f0", "upsample", "upsample_frequency", "waveform_l1", "write_midi",
+    "zero_phase_response",
 ]  # fmt: skip

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from course_lib.checks import check_audio, check_count, check_frequency, check_sample_rate
-from course_lib.envelopes import upsample_frequency
+from course_lib.envelopes import upsample, upsample_frequency
 from course_lib.phase import instantaneous_phase
 
 FRAMES_AT_ONCE = 32  # keeps the table of windows small, however long the sound is
@@ -93,6 +93,35 @@ def measure_harmonics(audio: Any, f0_hz: Any, n_harmonics: int, sample_rate: flo
     tensor([[0.5000, 0.2500, 0.0000]])
     """
     return project_harmonics(audio, f0_hz, n_harmonics, sample_rate, periods).abs()
+
+
+def remove_harmonics(audio: Any, f0_hz: Any, n_harmonics: int, sample_rate: float, periods: float = 4.0) -> Tensor:
+    """Take the harmonics of a pitch out of a sound, phases and all: what is left is noise, attacks, other voices.
+
+    Args:
+        audio: (…, n_samples).
+        f0_hz: (…, n_frames), Hz, ≥ 0, the same leading axes; where it is 0 the sound stays as it is.
+        n_harmonics: K, at least 1.
+        sample_rate: Hz.
+        periods: as `project_harmonics`.
+
+    Returns:
+        (…, n_samples): the sound less its harmonics, as `project_harmonics` finds them, interpolated between frames.
+
+    Raises:
+        ValueError: as `project_harmonics`.
+
+    Source: Serra & Smith, 1990. Chapter: book/midi_ddsp/inference.ipynb
+    """
+    c = project_harmonics(audio, f0_hz, n_harmonics, sample_rate, periods)
+    sound = check_audio(audio).to(c.real.dtype)
+    n_samples = sound.shape[-1]
+    phase = instantaneous_phase(upsample_frequency(torch.as_tensor(f0_hz).to(sound), n_samples), sample_rate)
+    for k in range(n_harmonics):  # one at a time: the sound's own memory, not K times that
+        angle = (k + 1) * phase
+        real, imaginary = upsample(c[..., k].real, n_samples), upsample(c[..., k].imag, n_samples)
+        sound = sound - real * torch.sin(angle) - imaginary * torch.cos(angle)
+    return sound
 
 
 def _project(sound: Tensor, f0: Tensor, n_harmonics: int, rate: float, periods: float) -> Tensor:

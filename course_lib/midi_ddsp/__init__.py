@@ -1,5 +1,28 @@
 """MIDI-DDSP: a score becomes sound in three steps that can each be heard, measured and changed."""
 
+from course_lib.midi_ddsp.checkpoint import load_inference, save_inference
+from course_lib.midi_ddsp.data import Performance, load_performances
 from course_lib.midi_ddsp.expression import CONTROLS, extract_expression
+from course_lib.midi_ddsp.hear import Heard, hear
+from course_lib.midi_ddsp.inference import DDSPInference, InferenceConfig
+from course_lib.midi_ddsp.performer import play_note
+from course_lib.midi_ddsp.table import TableError, read_controls, write_controls
+from course_lib.midi_ddsp.training import train_inference
 
-__all__ = ["CONTROLS", "extract_expression"]
+__all__ = [
+    "CONTROLS",
+    "DDSPInference",
+    "Heard",
+    "InferenceConfig",
+    "Performance",
+    "TableError",
+    "extract_expression",
+    "hear",
+    "load_inference",
+    "load_performances",
+    "play_note",
+    "read_controls",
+    "save_inference",
+    "train_inference",
+    "write_controls",
+]

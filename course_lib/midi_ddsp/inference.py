@@ -17,7 +17,6 @@ from course_lib.synths.noise import filtered_noise, noise_controls
 from course_lib.tone_transfer.decoder import ToneControls, scale_inputs, stack
 
 ANY = "any"  # an instrument the network was not told
-CONTEXT_S, PIECE_S = 1.0, 20.0
 
 
 @dataclass(frozen=True)

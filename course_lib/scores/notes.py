@@ -68,7 +68,7 @@ class NoteFrames(NamedTuple):
 
 
 def check_notes(notes: Iterable[Note | Sequence[float]]) -> list[Note]:
-    """Return the notes as `Note`s in order of onset.
+    """Return the notes, each a `Note`, in order of onset.
 
     Raises:
         ScoreError: a number that is not finite, a negative onset, no duration, a pitch outside 0 … 127.
@@ -96,7 +96,7 @@ def note_frames(notes: Iterable[Note | Sequence[float]], n_frames: int, frame_ra
     where that comes first; at least one frame, unless the next note begins in the same one and takes it.
 
     Args:
-        notes: `Note`s or (onset_s, duration_s, pitch), in any order; they are counted in order of onset.
+        notes: each a `Note` or (onset_s, duration_s, pitch), in any order; they are counted in order of onset.
         n_frames: how many frames; what lies behind them is cut.
         frame_rate: frames a second.
 

@@ -21,7 +21,7 @@ def separate_voices(notes: Iterable[Note | Sequence[float]], legato_s: float = 0
     `legato_s` and less than half of the earlier note. The earlier note then ends where the later begins.
 
     Args:
-        notes: `Note`s or (onset_s, duration_s, pitch[, velocity]), in any order.
+        notes: notes or (onset_s, duration_s, pitch[, velocity]), in any order.
         legato_s: overlaps shorter than this are legato, seconds.
 
     Returns:
