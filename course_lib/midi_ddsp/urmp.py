@@ -26,7 +26,7 @@ SHORTEST_S = 0.1
 PITCH_HZ = (8.2, 12_543.0)  # MIDI 0 … 127
 
 
-class Part(NamedTuple):
+class _Part(NamedTuple):
     """One player of one piece: folder/KIND_number_code_piece.SUFFIX."""
 
     folder: Path
@@ -80,25 +80,25 @@ def _code(name: str) -> str:
     return codes[known]
 
 
-def _find(root: Path) -> list[Part]:
+def _find(root: Path) -> list[_Part]:
     """All players of all pieces, in order."""
     if not root.is_dir():
         raise ValueError(f"there is no folder {root}; give the one that URMP was unpacked to")
     levels = ("", "*/", "Dataset/*/")
-    parts: set[Part] = set()
+    parts: set[_Part] = set()
     for path in (path for level in levels for kind in KINDS for path in root.glob(f"{level}{kind}_*")):
         match = re.fullmatch(r"(AuSep|Notes|F0s)_(\d+)_([A-Za-z]+)_(\d+_.+)\.(wav|txt)", path.name)
         if not match or KINDS[match[1]] != path.suffix:
             raise ValueError(f"{path} is not named as URMP names its files, such as AuSep_1_vn_01_Jupiter.wav")
         if match[3] not in INSTRUMENTS:
             raise ValueError(f"{path}: unknown instrument {match[3]!r}; URMP has {', '.join(INSTRUMENTS)}")
-        parts.add(Part(path.parent, int(match[2]), match[3], match[4]))
+        parts.add(_Part(path.parent, int(match[2]), match[3], match[4]))
     if not parts:
         raise ValueError(f"{root} holds no piece of URMP: no folder in it has a file such as AuSep_1_vn_01_Jupiter.wav")
     return sorted(parts, key=lambda part: (part.piece, part.number, part.code))
 
 
-def _check_complete(parts: list[Part], wanted: set[str]) -> None:
+def _check_complete(parts: list[_Part], wanted: set[str]) -> None:
     """Raise ValueError where a player of a wanted instrument lacks a file, or all of them."""
     for part in parts:
         for kind in KINDS:
@@ -110,11 +110,11 @@ def _check_complete(parts: list[Part], wanted: set[str]) -> None:
         n_players = next((i for i, word in enumerate(reversed(words)) if word not in INSTRUMENTS), len(words))
         for number, code in enumerate(words[len(words) - n_players :], 1):
             if code in wanted and number not in {part.number for part in here}:
-                lost = Part(folder, number, code, here[0].piece).path("AuSep")
+                lost = _Part(folder, number, code, here[0].piece).path("AuSep")
                 raise ValueError(f"a file of URMP is missing: {lost}; unpack it again")
 
 
-def _read(part: Part) -> Performance:
+def _read(part: _Part) -> Performance:
     path = part.path("AuSep")
     audio = load_audio(path, SAMPLE_RATE, mono=True)[0]
     if len(audio) < SHORTEST_S * SAMPLE_RATE:
