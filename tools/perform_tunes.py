@@ -61,7 +61,8 @@ def tunes(collection: str, count: int, rng: np.random.Generator) -> list[tuple[s
         paths = [paths[i] for i in rng.permutation(len(paths))[: 2 * count]]
         parsed = [converter.parse(path) for path in paths]
     else:
-        parsed = list(converter.parse(next(path for path in paths if only in str(path))).scores)
+        book: Any = converter.parse(next(path for path in paths if only in str(path)))
+        parsed = list(book.scores)
         parsed = [parsed[i] for i in rng.permutation(len(parsed))]
     chosen: list[tuple[str, list[tuple[float, float, int]]]] = []
     for tune in parsed:
@@ -73,7 +74,7 @@ def tunes(collection: str, count: int, rng: np.random.Generator) -> list[tuple[s
         ]
         notes = [n for i, n in enumerate(notes) if i == 0 or n[0] > notes[i - 1][0]]
         title = tune.metadata.title if tune.metadata is not None else None
-        if len(notes) >= 24 and np.ptp([n[2] for n in notes]) <= 24 and title not in (t for t, _ in chosen):
+        if len(notes) >= 24 and np.ptp([n[2] for n in notes]) <= 24 and title not in [known for known, _ in chosen]:
             chosen.append((str(title), notes))
         if len(chosen) == count:
             return chosen

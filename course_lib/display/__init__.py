@@ -4,6 +4,7 @@ from course_lib.display.audio import listen
 from course_lib.display.live import live_figure
 from course_lib.display.plots import (
     animate_history,
+    plot_controls,
     plot_envelopes,
     plot_history,
     plot_loss_landscape,
@@ -13,6 +14,6 @@ from course_lib.display.plots import (
 )
 
 __all__ = [
-    "animate_history", "listen", "live_figure", "plot_envelopes", "plot_history", "plot_loss_landscape",
-    "plot_spectrogram", "plot_spectrum", "plot_waveform",
+    "animate_history", "listen", "live_figure", "plot_controls", "plot_envelopes", "plot_history",
+    "plot_loss_landscape", "plot_spectrogram", "plot_spectrum", "plot_waveform",
 ]  # fmt: skip

@@ -271,7 +271,7 @@ KINDS: dict[str, Kind] = {
         "which can be changed before it is played again.",
         {
             "transpose": Number(0, -24, 24, whole=True),
-            "kept": Number(60, 1, 60, whole=True),
+            "kept": Number(30, 1, 60, whole=True),
             "bright_db": Number(0, -12, 6),
             "noise_db": Number(0, -40, 40),
             "swell": Number(1, 0, 2),

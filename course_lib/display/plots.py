@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -222,6 +222,62 @@ def plot_envelopes(
     if isinstance(envelopes, Mapping):
         ax.legend(loc="best", frameon=False)
     return ax
+
+
+def plot_controls(
+    controls: Any, notes: Iterable[Any] = (), frame_rate: float = 250, sample_rate: float = 16_000
+) -> list[Axes]:
+    """Draw what a harmonic-plus-noise synthesizer is told: pitch, level, every harmonic, every noise band.
+
+    Args:
+        controls: a `ToneControls` of one sound, (n_frames, …).
+        notes: of the same sound, each a `Note`; drawn as bars in the pitch, and their onsets as lines in the level.
+        frame_rate: frames a second.
+        sample_rate: Hz, for the noise bands' axis.
+
+    Returns:
+        Four axes, below each other.
+
+    Raises:
+        ValueError: controls of more than one sound.
+
+    Chapter: book/midi_ddsp/inference.ipynb
+    """
+    import matplotlib.pyplot as plt
+
+    f0, amplitude, shares, noise = (_numpy(value) for value in controls)
+    if f0.ndim != 1 or shares.ndim != 2 or noise.ndim != 2:
+        raise ValueError(f"needs the controls of one sound, f0_hz (n_frames,); got {f0.shape}")
+    t, end = np.arange(len(f0)) / frame_rate, len(f0) / frame_rate
+    figure, axes = plt.subplots(4, 1, figsize=(7.0, 6.4), sharex=True, layout="constrained")
+    midi = np.where(f0 > 0, 69 + 12 * np.log2(np.maximum(f0, 1e-3) / 440), np.nan)
+    notes = list(notes)
+    for note in notes:
+        axes[0].plot(
+            [note.onset_s, note.onset_s + note.duration_s], [note.pitch] * 2, color=COLOURS[2], lw=5, alpha=0.6
+        )
+        axes[1].axvline(note.onset_s, color=COLOURS[2], lw=0.8)
+    axes[0].plot(t, midi, color=COLOURS[0], lw=1.2)
+    axes[0].set(ylabel="pitch (MIDI)", xlim=(0, end))
+    axes[1].plot(t, 20 * np.log10(np.maximum(amplitude, 1e-6)), color=COLOURS[0], lw=1.2, label="harmonics")
+    level = np.sqrt((noise**2).mean(-1))
+    axes[1].plot(t, 20 * np.log10(np.maximum(level, 1e-6)), color=COLOURS[1], lw=1.0, label="noise")
+    axes[1].set(ylabel="level (dB)")
+    axes[1].legend(loc="lower right", frameon=False, ncols=2)
+    parts = 20 * np.log10(np.maximum(amplitude[:, None] * shares, 1e-6)).T
+    pictures = (
+        (axes[2], parts, (0.5, len(parts) + 0.5), "harmonic"),
+        (axes[3], 20 * np.log10(np.maximum(noise, 1e-6)).T, (0, sample_rate / 2000), "noise (kHz)"),
+    )
+    for ax, picture, (low, high), label in pictures:
+        top = float(picture.max())
+        image = ax.imshow(
+            picture, origin="lower", aspect="auto", extent=(0, end, low, high), vmin=top - 60, vmax=top, cmap="magma"
+        )
+        ax.set(ylabel=label)
+        figure.colorbar(image, ax=ax, label="dB")
+    axes[3].set(xlabel="time (s)")
+    return list(axes)
 
 
 def plot_loss_landscape(
