@@ -6,14 +6,16 @@ from course_lib.display.plots import (
     animate_history,
     plot_controls,
     plot_envelopes,
+    plot_hierarchy,
     plot_history,
     plot_loss_landscape,
+    plot_notes,
     plot_spectrogram,
     plot_spectrum,
     plot_waveform,
 )
 
 __all__ = [
-    "animate_history", "listen", "live_figure", "plot_controls", "plot_envelopes", "plot_history",
-    "plot_loss_landscape", "plot_spectrogram", "plot_spectrum", "plot_waveform",
+    "animate_history", "listen", "live_figure", "plot_controls", "plot_envelopes", "plot_hierarchy", "plot_history",
+    "plot_loss_landscape", "plot_notes", "plot_spectrogram", "plot_spectrum", "plot_waveform",
 ]  # fmt: skip

@@ -292,6 +292,17 @@ KINDS: dict[str, Kind] = {
             "sound": Choice("clap", ("clap", "note")),
         },
     ),
+    "note_roll": Kind(
+        "Notes, frame by frame",
+        "Six notes on a piano roll that can be dragged, and what a network is told about them 250 times a second: "
+        "pitch, onset, offset, position in the note.",
+        {
+            "pitches": Numbers((69, 72, 74, 76, 74, 71), 57, 77, whole=True),
+            "onsets": Numbers((0.1, 0.4, 1.0, 1.3, 1.9, 2.3), 0, 2.9),
+            "lengths": Numbers((0.3, 0.6, 0.3, 0.44, 0.4, 0.5), 0.02, 1.5),
+            "chosen": Number(4, 1, 6, whole=True),
+        },
+    ),
     "note_knobs": Kind(
         "Six knobs on one note",
         "A note whose pitch, level, harmonics and attack are bent by hand, and the six controls that MIDI-DDSP reads "

@@ -19,6 +19,7 @@ from course_lib.display.heard_twin import taken_apart
 from course_lib.display.knob_twins import note_knobs
 from course_lib.display.noise_twins import noise_bands
 from course_lib.display.player_twin import player
+from course_lib.display.roll_twin import note_roll
 from course_lib.display.room_twins import room
 from course_lib.effects.biquads import biquad_coefficients, biquad_response, pole_radius
 from course_lib.effects.filters import lowpass_response
@@ -278,6 +279,7 @@ TWINS: dict[str, Callable[[State], dict[str, Any]]] = {
     "note_knobs": note_knobs,
     "weighting": weighting,
     "history": history,
+    "note_roll": note_roll,
     "player": player,
     "taken_apart": taken_apart,
 }
