@@ -153,12 +153,16 @@ class Player:
             self.tuning[note] = float(np.clip(1200 * np.log2(np.median(f0) / nominal), -25, 25))
         return self.tuning[note]
 
+    def shorten_releases(self) -> None:
+        """For players that want to; this one does not."""
+
     def play(self, notes: list[tuple[float, float, int]], dynamics: np.ndarray, bend: np.ndarray) -> np.ndarray:
         """(n_samples,) at 16 kHz, events and controllers on the frame grid."""
         for _, _, note in notes:
             self.tuning_cents(note)
         self.synth.system_reset()  # silence, and every controller where it was; alas also the grand piano
         self.synth.program_select(0, *self.preset)
+        self.shorten_releases()
         events: dict[int, list[tuple[bool, int]]] = {}
         for onset, length, note in notes:
             events.setdefault(round((onset + length) * FRAME_RATE), []).insert(0, (False, note))

@@ -20,6 +20,8 @@ FLOOR_DB = {"mended": -140.0, "original": -80.0}  # −140 dB is where `exp_sigm
 VIBRATO_HZ = (3.0, 9.0)
 SHORTEST_VIBRATO = 50  # frames; a note must be longer
 WIDEST_SEMITONES = 2.0  # what is further from the note than this is taken for a slip of the tracker
+SLIP_SEMITONES = 1.0  # the same for the mended form, off the note's own glide…
+NEAR_SEMITONES = 0.4  # … and where a note begins or ends further off than this, its neighbour still rings
 CLIP_FRAMES = 1000  # the original's clips of 4 s: the vibrato's spectrum has bins of 0.25 Hz
 ATTACK_FRAMES = 10
 
@@ -74,9 +76,11 @@ def vibrato(f0_hz: Any, pitch: float, frame_rate: float = 250, variant: str = "m
 
     The deviation from the note (semitones; 0 where it is more than two) is windowed (Tukey, 0.5), its spectrum
     divided by L and multiplied by 10. The original takes the highest of all bins and calls the vibrato 0 if that one
-    lies outside 3 … 9 Hz, so that a glide hides a vibrato. The mended form takes the glide out first, looks between
-    3 and 9 Hz only, and has bins fine enough for long notes. The glide is the straight line that fits best together
-    with a sine of any such rate: a line fitted alone would take a part of a short vibrato with it.
+    lies outside 3 … 9 Hz, so that a glide hides a vibrato. And where a tracker hears the end of the note before across
+    the onset, that step passes for a vibrato. The mended form leaves out the frames at both ends that lie further than
+    0.4 semitone from the note's own course (and slips of a semitone anywhere), takes the glide out, looks between 3
+    and 9 Hz only, and has bins fine enough for long notes. The glide is the straight line that fits best together with
+    a sine of any such rate: a line fitted alone would take a part of a short vibrato with it.
 
     Args:
         f0_hz: (n_frames,), Hz; 0 (unvoiced) counts as on the note.
@@ -96,22 +100,60 @@ def vibrato(f0_hz: Any, pitch: float, frame_rate: float = 250, variant: str = "m
     _check_variant(variant)
     f0 = _frames(f0_hz, "f0_hz")
     n = len(f0)
-    deviation = torch.where(f0 > 0, pitch - hz_to_midi(f0), 0.0)
-    deviation = torch.where(deviation.abs() > WIDEST_SEMITONES, 0.0, deviation)
     if n <= SHORTEST_VIBRATO:
-        return deviation.sum() * 0.0
-    deviation = deviation - deviation.mean()
+        return f0.sum() * 0.0
     n_fft = max(CLIP_FRAMES, 4 * n if variant == "mended" else n)
     rates = torch.arange(n_fft // 2 + 1, dtype=torch.float64) * frame_rate / n_fft
     eligible = (rates >= VIBRATO_HZ[0]) & (rates <= VIBRATO_HZ[1]) & (rates * n / frame_rate > 1.0)
     if variant == "mended":
-        deviation = deviation - _glide(deviation, rates[eligible] / frame_rate)
+        deviation = straightened_deviation(f0, pitch, frame_rate)
+    else:
+        deviation, here = _deviation(f0, pitch)
+        deviation = torch.where(here, deviation, 0.0)
+        deviation = deviation - deviation.mean()
     spectrum = torch.fft.rfft(deviation * _tukey(n).to(f0), n_fft).abs() / n
     eligible = eligible.to(f0.device)
     if variant == "mended":
         return 10.0 * spectrum[eligible].max()
     highest = torch.argmax(spectrum)
     return 10.0 * torch.where(eligible[highest], spectrum[highest], 0.0)
+
+
+def straightened_deviation(f0_hz: Tensor, pitch: float, frame_rate: float = 250) -> Tensor:
+    """How far the pitch of a note wavers about its own glide: what the mended `vibrato` looks at.
+
+    Args:
+        f0_hz: (n_frames,), Hz.
+        pitch: of the note, MIDI.
+        frame_rate: frames a second.
+
+    Returns:
+        (n_frames,), semitones, turned round (note less played); 0 in frames that are not the note's own.
+    """
+    deviation, here = _deviation(f0_hz, pitch)
+    n = len(deviation)
+    if not bool(here.any()):
+        return torch.zeros_like(deviation)
+    # A rough line that neither a few slips nor the end of the note before can turn: through the medians of both halves.
+    early, late = (part[mask] for part, mask in zip(deviation.split(-(-n // 2)), here.split(-(-n // 2)), strict=True))
+    rough = deviation[here].median().expand(n)
+    if len(early) and len(late):
+        slope = (late.median() - early.median()) / (n / 2)
+        rough = (early.median() + late.median()) / 2 + slope * (torch.arange(n).to(deviation) - (n - 1) / 2)
+    off = (deviation - rough).abs()
+    near = here & (off <= NEAR_SEMITONES)
+    here = here & (off <= SLIP_SEMITONES) & (near.cumsum(0) > 0) & (near.flip(0).cumsum(0).flip(0) > 0)
+    filled = torch.where(here, deviation, rough)
+    n_fft = max(CLIP_FRAMES, 4 * n)
+    rates = torch.arange(n_fft // 2 + 1, dtype=torch.float64) * frame_rate / n_fft
+    rates = rates[(rates >= VIBRATO_HZ[0]) & (rates <= VIBRATO_HZ[1]) & (rates * n / frame_rate > 1.0)]
+    return torch.where(here, filled - _glide(filled, rates / frame_rate), 0.0)
+
+
+def _deviation(f0: Tensor, pitch: float) -> tuple[Tensor, Tensor]:
+    """Semitones from the note (n_frames,), and where they are to be believed."""
+    deviation = torch.where(f0 > 0, pitch - hz_to_midi(f0), 0.0)
+    return deviation, (f0 > 0) & (deviation.abs() <= WIDEST_SEMITONES)
 
 
 def brightness(distribution: Any) -> Tensor:
@@ -208,18 +250,17 @@ def extract_expression(
 def _glide(deviation: Tensor, cycles: Tensor) -> Tensor:
     """The straight line in a deviation (n_frames,), fitted together with a sine at the best of `cycles` a frame."""
     n = len(deviation)
-    if not len(cycles):
-        return torch.zeros_like(deviation)
     t = torch.arange(n, dtype=torch.float64, device=deviation.device) - (n - 1) / 2
-    angle = 2 * math.pi * cycles.to(t.device).unsqueeze(-1) * t
     line = torch.stack([torch.ones_like(t), t / n], -1)
-    tables = torch.cat([line.expand(len(cycles), n, 2), torch.stack([angle.cos(), angle.sin()], -1)], -1)
     y = deviation.double()
+    if not len(cycles):
+        return (y.mean() + 0.0 * t).to(deviation)
+    angle = 2 * math.pi * cycles.to(t.device).unsqueeze(-1) * t
+    tables = torch.cat([line.expand(len(cycles), n, 2), torch.stack([angle.cos(), angle.sin()], -1)], -1)
     with torch.no_grad():
         tried = torch.linalg.lstsq(tables, y.expand(len(cycles), n).unsqueeze(-1)).solution
         best = int(((tables @ tried).squeeze(-1) - y).square().sum(-1).argmin())
-    weights = torch.linalg.pinv(tables[best])[:2] @ y
-    return (line @ weights).to(deviation)
+    return (line @ (torch.linalg.pinv(tables[best])[:2] @ y)).to(deviation)
 
 
 def _tukey(n: int) -> Tensor:
