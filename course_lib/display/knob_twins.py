@@ -48,11 +48,10 @@ def note_knobs(state: Mapping[str, Any]) -> dict[str, Any]:
     note = Note(0.0, FRAMES / FRAME_RATE, state["pitch"])
     mended, original = (expression.extract_expression(c, [note], variant=v)[0] for v in ("mended", "original"))
 
+    straight = expression.straightened_deviation(c.f0_hz, state["pitch"], FRAME_RATE)
     d = state["pitch"] - hz_to_midi(c.f0_hz)
     d = torch.where(d.abs() > expression.WIDEST_SEMITONES, 0.0, d)
     d = d - d.mean()
-    bins = torch.arange(4 * FRAMES // 2 + 1, dtype=torch.float64) * FRAME_RATE / (4 * FRAMES)
-    eligible = (bins >= expression.VIBRATO_HZ[0]) & (bins <= expression.VIBRATO_HZ[1])
     published = _waver(d, expression.CLIP_FRAMES)
     harmonic_hz = c.f0_hz.unsqueeze(-1) * torch.arange(1, HARMONICS + 1)
     return {
@@ -62,7 +61,7 @@ def note_knobs(state: Mapping[str, Any]) -> dict[str, Any]:
         "highest_hz": int(published.argmax()) * FRAME_RATE / expression.CLIP_FRAMES,
         "centroid_hz": float((c.distribution * harmonic_hz).sum(-1).mean()),
         "original_spectrum": published[:49].tolist(),
-        "mended_spectrum": _waver(d - expression._glide(d, bins[eligible] / FRAME_RATE), 4 * FRAMES)[:58].tolist(),
+        "mended_spectrum": _waver(straight, 4 * FRAMES)[:58].tolist(),
         "mended": mended.tolist(),
         "original": original.tolist(),
     }

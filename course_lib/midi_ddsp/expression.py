@@ -20,7 +20,7 @@ FLOOR_DB = {"mended": -140.0, "original": -80.0}  # −140 dB is where `exp_sigm
 VIBRATO_HZ = (3.0, 9.0)
 SHORTEST_VIBRATO = 50  # frames; a note must be longer
 WIDEST_SEMITONES = 2.0  # what is further from the note than this is taken for a slip of the tracker
-SLIP_SEMITONES = 1.0  # the same for the mended form, off the note's own glide…
+SLIP_SEMITONES = 1.5  # the same for the mended form, off the note's own glide…
 NEAR_SEMITONES = 0.4  # … and where a note begins or ends further off than this, its neighbour still rings
 CLIP_FRAMES = 1000  # the original's clips of 4 s: the vibrato's spectrum has bins of 0.25 Hz
 ATTACK_FRAMES = 10
@@ -76,11 +76,11 @@ def vibrato(f0_hz: Any, pitch: float, frame_rate: float = 250, variant: str = "m
 
     The deviation from the note (semitones; 0 where it is more than two) is windowed (Tukey, 0.5), its spectrum
     divided by L and multiplied by 10. The original takes the highest of all bins and calls the vibrato 0 if that one
-    lies outside 3 … 9 Hz, so that a glide hides a vibrato. And where a tracker hears the end of the note before across
-    the onset, that step passes for a vibrato. The mended form leaves out the frames at both ends that lie further than
-    0.4 semitone from the note's own course (and slips of a semitone anywhere), takes the glide out, looks between 3
-    and 9 Hz only, and has bins fine enough for long notes. The glide is the straight line that fits best together with
-    a sine of any such rate: a line fitted alone would take a part of a short vibrato with it.
+    lies outside 3 … 9 Hz, so that a glide hides a vibrato, and so does the end of the note before, where a tracker
+    hears it across the onset. The mended form leaves out the frames at both ends that lie further than
+    0.4 semitone from the note's own course (and slips of over 1.5 anywhere), takes the glide out, looks between 3 and
+    9 Hz only, and has bins fine enough for long notes. The glide is the straight line that fits best together with a
+    sine of any such rate: a line fitted alone would take a part of a short vibrato with it.
 
     Args:
         f0_hz: (n_frames,), Hz; 0 (unvoiced) counts as on the note.

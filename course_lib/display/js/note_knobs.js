@@ -44,6 +44,18 @@ function straight(d) {
   }
   return line;
 }
+// What is left of a deviation without its glide: as straightened_deviation of the library.
+const middle = (x) => [...x].sort((a, b) => a - b)[(x.length - 1) >> 1];
+function straightened(d) {
+  const trusted = d.map((v) => Math.abs(v) <= 2), some = (from, to) => d.filter((_, i) => trusted[i] && i >= from && i < to), h = Math.ceil(L / 2);
+  if (!trusted.includes(true)) return d.map(() => 0);
+  // A rough line through the medians of both halves: neither slips nor a neighbour that still rings can turn it.
+  const early = some(0, h), late = some(h, L), all = middle(some(0, L));
+  const rough = d.map((_, i) => (early.length && late.length ? (middle(early) + middle(late)) / 2 + ((middle(late) - middle(early)) / (L / 2)) * (i - (L - 1) / 2) : all));
+  const off = d.map((v, i) => Math.abs(v - rough[i])), near = off.map((v, i) => trusted[i] && v <= 0.4), first = near.indexOf(true), last = near.lastIndexOf(true);
+  const here = off.map((v, i) => trusted[i] && v <= 1.5 && first >= 0 && i >= first && i <= last), filled = d.map((v, i) => (here[i] ? v : rough[i])), line = straight(filled);
+  return filled.map((v, i) => (here[i] ? v - line[i] : 0));
+}
 function compute(s) {
   const deviation = range(L, (i) => slide(s, i) + between(s.bend, i) + s.vibrato * Math.sin((TAU * s.rate_hz * i) / FPS));
   const f0 = deviation.map((d) => 440 * 2 ** ((s.pitch + d - 69) / 12));
@@ -54,8 +66,8 @@ function compute(s) {
   const counts = f0.map((f) => { let n = K; while (n > 1 && n * f >= RATE / 2) n--; return n; });
 
   // What is more than two semitones off counts as a slip of the tracker; turned, as the formula has it: note less played.
-  const d = deviation.map((v) => (Math.abs(v) > 2 ? 0 : -v)), centre = mean(d), about = d.map((v) => v - centre), line = straight(about);
-  const original_spectrum = spectrum(about, CLIP, CLIP / 2 + 1), mended_spectrum = spectrum(about.map((v, i) => v - line[i]), FINE, 58);
+  const d = deviation.map((v) => (Math.abs(v) > 2 ? 0 : -v)), centre = mean(d), about = d.map((v) => v - centre);
+  const original_spectrum = spectrum(about, CLIP, CLIP / 2 + 1), mended_spectrum = spectrum(straightened(deviation.map((v) => -v)), FINE, 58);
   const highest = original_spectrum.indexOf(Math.max(...original_spectrum)), rate = (highest * FPS) / CLIP;
   const lively = mended_spectrum.filter((_, k) => (k * FPS) / FINE >= 3 && (k * FPS) / FINE <= 9);
   const centroid = mean(counts.map((n) => heights[n - 1] / sums[n - 1]));
