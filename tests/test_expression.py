@@ -217,3 +217,19 @@ def test_bad_input(call, words):
 def test_bad_notes_are_score_errors():
     with pytest.raises(ScoreError):
         extract_expression(play_note(60, 0.4), [(-1.0, 0.4, 60)])
+
+
+@pytest.mark.parametrize("step", [-2.0, -1.0, 1.0, 2.0])
+def test_a_neighbour_that_rings_on_neither_hides_a_vibrato_nor_passes_for_one(step):
+    ringing = torch.cat([torch.full((12,), step, dtype=D), wave(188, 0.2)])
+    assert float(vibrato(bent(ringing), 69)) == pytest.approx(0.75, rel=0.1)
+    still = torch.cat([torch.full((12,), step, dtype=D), torch.zeros(180, dtype=D), torch.full((8,), -step, dtype=D)])
+    assert float(vibrato(bent(still), 69)) < 0.02
+
+
+def test_a_note_that_was_never_heard_has_no_vibrato():
+    for variant in VARIANTS:
+        assert float(vibrato(torch.zeros(100), 69, variant=variant)) == 0
+        assert float(vibrato(torch.full((100,), 880.0), 57, variant=variant)) == 0  # two octaves off
+    half = torch.cat([torch.zeros(60), torch.full((40,), 440.0)])
+    assert float(vibrato(half, 69)) == pytest.approx(0, abs=1e-6)
