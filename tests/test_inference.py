@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +16,7 @@ import soundfile
 import torch
 
 from course_lib import harmonic_synth, loudness_db, measure_harmonics
+from course_lib.__main__ import main
 from course_lib.checkpoints import CheckpointError, read_tensors, write_tensors
 from course_lib.midi_ddsp import (
     CONTROLS,
@@ -374,3 +377,56 @@ def test_what_cannot_be_heard(arguments: dict[str, object], words: str) -> None:
     good: dict[str, object] = {"audio": tone(1.0)[0], "sample_rate": 16000}
     with pytest.raises(ValueError, match=words):
         hear(**{**good, **arguments}, network=small())  # type: ignore[arg-type]
+
+
+# Several processes, and the command
+
+TOGETHER = """
+import sys; sys.path.insert(0, sys.argv[1])
+import torch, test_inference as t
+from pathlib import Path
+from course_lib.training import leave_processes
+torch.set_num_threads(1)
+sets = {"train": [t.performance("a", "violin", 0), t.performance("b", "flute", 1)], "validation": [t.performance("c", "violin", 2)]}
+config = t.replace(t.SMALL, reverb_taps=20)
+model, record = t.train_inference(sets, Path(sys.argv[2]) / "both.safetensors", steps=8, config=config, plan=t.PLAN, device="cpu", progress=False)
+rank = torch.distributed.get_rank()
+torch.save([torch.cat([p.detach().ravel() for p in model.parameters()]), torch.tensor(record.losses)], Path(sys.argv[2]) / f"{rank}.pt")
+leave_processes()
+"""  # noqa: E501
+
+
+def test_two_processes_learn_one_network(tmp_path: Path) -> None:
+    (tmp_path / "together.py").write_text(TOGETHER)
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    command += map(str, [tmp_path / "together.py", Path(__file__).parent, tmp_path])
+    root = Path(__file__).parents[1]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(root)}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=root)
+    assert done.returncode == 0, done.stderr
+    (w0, losses0), (w1, losses1) = (torch.load(tmp_path / f"{rank}.pt") for rank in (0, 1))
+    assert torch.isfinite(w0).all() and torch.equal(w0, w1) and not torch.equal(losses0, losses1)
+    assert load_inference(tmp_path / "both.safetensors")[1]["training"]["device"].startswith("2 × CPU")
+
+
+def test_the_command_trains_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COURSE_PROGRESS", "0")
+    monkeypatch.setattr("course_lib.__main__.PLAN", PLAN)
+    root, out = write_folder(tmp_path / "takes"), tmp_path / "net.safetensors"
+    arguments = ["train", str(root), "--model", "inference", "--out", str(out), "--steps", "2", "--device", "cpu"]
+    monkeypatch.setattr(sys, "argv", ["course_lib", *arguments])
+    assert main(arguments) == 0
+    said = capsys.readouterr()
+    assert "2 steps" in said.out and said.err == ""
+    model, facts = load_inference(out)
+    assert model.config.instruments == ("flute", "violin") and "--model inference" in facts["command"]
+    assert facts["recipes"] == {"violin": "made", "flute": "made"}
+    for wrong, words in (
+        ([*arguments, "--without", "noise"], "tone transfer"),
+        (["train", str(root / "violin"), *arguments[2:]], "no performances"),
+    ):
+        assert main(wrong) == 2
+        said = capsys.readouterr()
+        assert words in said.err and said.err.count("\n") == 1 and said.out == ""

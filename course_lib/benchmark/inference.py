@@ -53,6 +53,7 @@ SWEEPS = {
     "attack_noise": (0.3, 1.1),
 }
 SWEEP_PITCHES, SWEEP_S = (45, 52, 57, 64, 69), 1.0
+REST, SET_IN = 50, 8  # frames before a swept note, and of its setting in
 DECODERS = ("violin", "trumpet")
 
 
@@ -185,32 +186,54 @@ def sweep(model: DDSPInference) -> dict[str, Any]:
     """Sweep each control of a rule-based player alone and read all six from the sound: how far does each move?
 
     Returns:
-        "moves": (6, 6), row: swept, column: read; mean over the notes of highest − lowest value. "r": of each swept
-        control with what is read, over all notes.
+        "moves": (6, 6), row: swept, column: read; mean over the notes of highest − lowest value; "worst" of them. "r":
+        of each swept control with what is read, over all notes.
     """
-    moves, r = np.zeros((6, 6)), {}
+    moves, worst, r = np.zeros((6, 6)), np.zeros((6, 6)), {}
     for i, (name, (low, high)) in enumerate(SWEEPS.items()):
         asked, read = [], []
         for pitch in SWEEP_PITCHES:
             played = []
             for value in np.linspace(low, high, 11):
-                played.append(play_note(pitch, SWEEP_S, [*DEFAULTS[:i], float(value), *DEFAULTS[i + 1 :]]))
+                note = play_note(pitch, SWEEP_S, [*DEFAULTS[:i], float(value), *DEFAULTS[i + 1 :]])
+                played.append(_after_a_rest(note))
                 asked.append(float(value))
             controls = ToneControls(*(torch.stack(parts) for parts in zip(*played, strict=True)))
             with torch.no_grad():
                 sounds = model.synthesise(controls)["sound"]
             values = torch.stack([_read(model, sound, pitch) for sound in sounds])
             read.append(values[:, i])
-            moves[i] += (values.amax(0) - values.amin(0)).numpy() / len(SWEEP_PITCHES)
+            span = (values.amax(0) - values.amin(0)).numpy()
+            moves[i] += span / len(SWEEP_PITCHES)
+            worst[i] = np.maximum(worst[i], span)
         r[name] = round(float(np.corrcoef(asked, torch.cat(read).numpy())[0, 1]), 4)
-    return {"controls": list(SWEEPS), "ranges": SWEEPS, "moves": moves.round(4).tolist(), "r": r}
+    return {
+        "controls": list(SWEEPS),
+        "ranges": SWEEPS,
+        "moves": moves.round(4).tolist(),
+        "worst": worst.round(4).tolist(),
+        "r": r,
+    }
+
+
+def _after_a_rest(note: ToneControls) -> ToneControls:
+    """A note that sets in within 32 ms, after a rest: at full level from its first frame, a louder note would click
+    louder, and that click is attack noise indeed."""
+    level = torch.ones_like(note.amplitude)
+    level[:SET_IN] = torch.linspace(0, 1, SET_IN + 2)[1:-1]
+    return ToneControls(
+        torch.cat([note.f0_hz[:1].expand(REST), note.f0_hz]),
+        torch.cat([torch.zeros(REST), level * note.amplitude]),
+        torch.cat([note.distribution[:1].expand(REST, -1), note.distribution]),
+        torch.cat([note.noise_magnitudes[-1:].expand(REST, -1), note.noise_magnitudes]),
+    )
 
 
 def _read(model: DDSPInference, sound: Tensor, pitch: float) -> Tensor:
     """The six controls of one note, heard in its sound alone: its pitch is tracked."""
     from course_lib.midi_ddsp.hear import hear
 
-    return hear(sound, 16_000, [(0.0, SWEEP_S, pitch)], network=model).expression[0]
+    return hear(sound, 16_000, [(REST / 250, SWEEP_S, pitch)], network=model).expression[0]
 
 
 def compare_decoders(
