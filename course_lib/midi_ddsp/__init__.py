@@ -8,6 +8,7 @@ from course_lib.midi_ddsp.inference import DDSPInference, InferenceConfig
 from course_lib.midi_ddsp.performer import play_note
 from course_lib.midi_ddsp.table import TableError, read_controls, write_controls
 from course_lib.midi_ddsp.training import train_inference
+from course_lib.midi_ddsp.urmp import load_urmp
 
 __all__ = [
     "CONTROLS",
@@ -20,6 +21,7 @@ __all__ = [
     "hear",
     "load_inference",
     "load_performances",
+    "load_urmp",
     "play_note",
     "read_controls",
     "save_inference",
