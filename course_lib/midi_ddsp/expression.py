@@ -22,6 +22,7 @@ SHORTEST_VIBRATO = 50  # frames; a note must be longer
 WIDEST_SEMITONES = 2.0  # what is further from the note than this is taken for a slip of the tracker
 SLIP_SEMITONES = 1.5  # the same for the mended form, off the note's own glide…
 NEAR_SEMITONES = 0.4  # … and where a note begins or ends further off than this, its neighbour still rings
+MOST_RATES = 64
 CLIP_FRAMES = 1000  # the original's clips of 4 s: the vibrato's spectrum has bins of 0.25 Hz
 ATTACK_FRAMES = 10
 
@@ -147,6 +148,7 @@ def straightened_deviation(f0_hz: Tensor, pitch: float, frame_rate: float = 250)
     n_fft = max(CLIP_FRAMES, 4 * n)
     rates = torch.arange(n_fft // 2 + 1, dtype=torch.float64) * frame_rate / n_fft
     rates = rates[(rates >= VIBRATO_HZ[0]) & (rates <= VIBRATO_HZ[1]) & (rates * n / frame_rate > 1.0)]
+    rates = rates[:: -(-len(rates) // MOST_RATES) or 1]  # in a long note the sine hardly leans on the line
     return torch.where(here, filled - _glide(filled, rates / frame_rate), 0.0)
 
 

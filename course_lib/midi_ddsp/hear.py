@@ -95,12 +95,14 @@ def hear(
         known = check_notes(notes)
     who = model.indices([instrument])
     piece, context = round(PIECE_S * c.frame_rate), round(CONTEXT_S * c.frame_rate)
-    found = []
+    found, residual = [], []
     for start in range(0, n_frames, piece):
         a, b = max(0, start - context), min(n_frames, start + piece + context)
         with torch.no_grad():
             here = model.controls(sound[None, a * hop : b * hop], f0[None, a:b], loud[None, a:b], who)
         found.append([x[0, start - a : start - a + piece] for x in here])
+        rest = remove_harmonics(sound[a * hop : b * hop], f0[a:b], c.n_harmonics, c.sample_rate)
+        residual.append(rest[(start - a) * hop :][: piece * hop])
     controls = ToneControls(*(torch.cat(parts) for parts in zip(*found, strict=True)))
     with torch.no_grad():
         parts = model.synthesise(ToneControls(*(x.unsqueeze(0) for x in controls)), who)
@@ -109,5 +111,5 @@ def hear(
         known,
         extract_expression(controls, known, c.frame_rate),
         parts["sound"][0],
-        remove_harmonics(sound, f0, c.n_harmonics, c.sample_rate),
+        torch.cat(residual),
     )
