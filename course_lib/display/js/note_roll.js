@@ -48,7 +48,7 @@ const figure = {
   height: () => 470,
   draw({ g, p, plot, view, width }, s, n) {
     const time = [0, FRAMES / FPS], xs = range(FRAMES, (i) => i / FPS);
-    const a = (view.roll = plot([0, 0, width, 215], { title: "Score (drag the notes)", x: time, y: [LOW - 1, HIGH + 1], yTicks: SCALE.filter((_, i) => i % 2 === 0), yText: note }, p));
+    const a = (view.roll = plot([0, 0, width, 215], { title: "Score (drag the notes, or their right ends)", x: time, y: [LOW - 1, HIGH + 1], yTicks: SCALE.filter((_, i) => i % 2 === 0), yText: note }, p));
     a.inside(() => {
       s.onsets.forEach((t, i) => {
         g.fillStyle = i === s.chosen - 1 ? p.goal : p.mine; g.globalAlpha = 0.75;
@@ -82,13 +82,16 @@ const figure = {
         const off = Math.abs(m - state.pitches[i]) + 12 * Math.max(0, on - t, t - on - state.lengths[i]);
         if (off < least) { least = off; best = i; }
       });
-      view.held = best < 0 ? null : { i: best, from: t - state.onsets[best] };
+      // The right end of a note stretches it, the rest moves it.
+      const end = best < 0 ? 0 : state.onsets[best] + state.lengths[best];
+      view.held = best < 0 ? null : { i: best, from: t - state.onsets[best], above: m - state.pitches[best], end: t - end, stretch: t > end - Math.min(0.06, state.lengths[best] / 3) };
       if (best >= 0) set({ chosen: best + 1 });
       return;
     }
     if (type === "up" || !view.held) { view.held = null; return; }
-    const { i, from } = view.held, put = (list, v) => list.map((old, j) => (j === i ? v : old));
-    set({ onsets: put(state.onsets, clamp(Math.round((a.back(x) - from) * 50) / 50, 0, 2.9)), pitches: put(state.pitches, clamp(Math.round(a.backY(y)), LOW, HIGH)) });
+    const { i, from, above, end, stretch } = view.held, put = (list, v) => list.map((old, j) => (j === i ? v : old)), snap = (v, low, high) => clamp(Math.round(v * 50) / 50, low, high);
+    if (stretch) { set({ lengths: put(state.lengths, snap(a.back(x) - end - state.onsets[i], 0.02, 1.5)) }); return; }
+    set({ onsets: put(state.onsets, snap(a.back(x) - from, 0, 2.9)), pitches: put(state.pitches, clamp(Math.round(a.backY(y) - above), LOW, HIGH)) });
   },
   grabs: (x, y, view) => Boolean(view.roll?.has(x, y)),
 };
