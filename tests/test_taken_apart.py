@@ -29,8 +29,8 @@ def test_the_page_s_phrase_is_what_is_heard():
     exact = (controls.amplitude.unsqueeze(-1) * controls.distribution)[:500:2]
     ours = page.amplitude.unsqueeze(-1) * page.distribution
     there = exact > 1e-5
-    assert (20 * torch.log10(ours[there] / exact[there])).abs().max() < 0.26
-    assert torch.equal(page.f0_hz.float(), controls.f0_hz[:500:2])
+    assert (20 * torch.log10(ours[there] / exact[there])).abs().max() < 0.3
+    assert torch.allclose(page.f0_hz.float(), controls.f0_hz[:500:2], rtol=1e-4)
     assert len(script()) < 60_000 and phrase().noise_db.shape == (250, 65)
 
 

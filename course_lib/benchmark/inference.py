@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from course_lib.benchmark import data_file
+from course_lib.display.heard_phrase import hear_phrase
 from course_lib.losses import multiscale_spectral_loss
 from course_lib.midi_ddsp.checkpoint import load_inference
 from course_lib.midi_ddsp.data import Performance, load_performances
@@ -61,7 +62,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
     parser.add_argument("performances", type=Path, help="the folder that tools/perform_tunes.py wrote")
     parser.add_argument(
-        "--part", choices=("all", "measures", "decoders", "features"), default="all", help="what to run; the rest stays"
+        "--part",
+        choices=("all", "measures", "decoders", "features", "phrase"),
+        default="all",
+        help="what to run; the rest stays",
     )
     parser.add_argument("--decoder-steps", type=int, default=2500, help="training steps of the decoders compared with")
     parser.add_argument("--feature-steps", type=int, default=300, help="training steps for each kind of features")
@@ -296,6 +300,10 @@ def run(
         rows = zip(CONTROLS, table["sweep"]["moves"], strict=True)
         _show(["swept \\ read", *CONTROLS], [[name, *(f"{x:.3f}" for x in row)] for name, row in rows])
         print("r:", table["sweep"]["r"], flush=True)
+    if part in ("all", "phrase"):
+        place = path.parent / "midi_ddsp"
+        f0_hz, levels = hear_phrase()
+        np.savez_compressed((place if place.is_dir() else path.parent) / "phrase.npz", f0_hz=f0_hz, levels=levels)
     if part in ("all", "decoders"):
         table["decoders"] = compare_decoders(model, folder, decoder_steps, work)
     if part in ("all", "features"):
