@@ -114,9 +114,13 @@ def test_the_command_measures(tmp_path, capsys, monkeypatch, network):
     assert "trumpet, held_out" in said and "volume of −60 dB" in said
     row = json.loads(out.read_text())["instruments"]["trumpet"]["test"]
     assert row["amplitude_db"] < 1 and set(row["r"]) == set(CONTROLS)
-    with pytest.raises(SystemExit):
-        main(["inference", str(tmp_path), "--out", str(out)])
-    assert "perform_tunes" in capsys.readouterr().err
+    main(["inference"])  # what comes with the course, printed
+    said = capsys.readouterr().out
+    assert "trumpet, held_out" in said and '"decoders"' in said
+    for wrong in (["inference", str(tmp_path), "--out", str(out)], ["inference", "--part", "features"]):
+        with pytest.raises(SystemExit):
+            main(wrong)
+        assert "perform_tunes" in capsys.readouterr().err
 
 
 def test_the_scores_are_what_their_script_writes(tmp_path, monkeypatch):

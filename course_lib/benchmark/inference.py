@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from course_lib.benchmark import data_file
+from course_lib.clips import data_path
 from course_lib.display.heard_phrase import hear_phrase
 from course_lib.losses import multiscale_spectral_loss
 from course_lib.midi_ddsp.checkpoint import load_inference
@@ -60,7 +61,13 @@ DECODERS = ("violin", "trumpet")
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
-    parser.add_argument("performances", type=Path, help="the folder that tools/perform_tunes.py wrote")
+    parser.add_argument(
+        "performances",
+        type=Path,
+        nargs="?",
+        help="the folder that tools/perform_tunes.py wrote; without it the excerpts that come with the course are "
+        "measured and printed, beside the stored comparison",
+    )
     parser.add_argument(
         "--part",
         choices=("all", "measures", "decoders", "features", "phrase"),
@@ -75,6 +82,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run_options(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
     """Check the options and run."""
+    if options.performances is None:
+        if options.part not in ("all", "measures") or options.out is not None:
+            parser.error("--part and --out need the folder of performances that tools/perform_tunes.py writes")
+        stored = data_path("inference.json")
+        measures(load_inference()[0], stored.parent / "midi_ddsp" / "performances")
+        table = json.loads(stored.read_text(encoding="utf-8"))
+        print("stored:", json.dumps({name: table[name] for name in ("decoders", "features")}), flush=True)
+        return
     if not any(options.performances.glob("*/performances.json")):
         parser.error(f"{options.performances} holds no performances: `python tools/perform_tunes.py` makes them")
     if min(options.decoder_steps, options.feature_steps) < 1:
@@ -279,6 +294,23 @@ def compare_features(folder: Path, steps: int) -> dict[str, Any]:
     return found
 
 
+def measures(model: DDSPInference, folder: Path) -> dict[str, Any]:
+    """Closed forms, errors and correlations by instrument, sweeps; printed as they come."""
+    table: dict[str, Any] = {"closed_forms": closed_forms(), "instruments": {}}
+    _show(["case", "expected", *VARIANTS], [list(row.values()) for row in table["closed_forms"]])
+    for name in model.config.instruments:
+        table["instruments"][name] = {
+            p: measure(model, load_performances(folder, [name], [p])[p]) for p in ("test", "held_out")
+        }
+        for p, found in table["instruments"][name].items():
+            print(f"{name}, {p}: {json.dumps(found)}", flush=True)
+    table["sweep"] = sweep(model)
+    rows = zip(CONTROLS, table["sweep"]["moves"], strict=True)
+    _show(["swept \\ read", *CONTROLS], [[name, *(f"{x:.3f}" for x in row)] for name, row in rows])
+    print("r:", table["sweep"]["r"], flush=True)
+    return table
+
+
 def run(
     path: Path, folder: Path, part: str, decoder_steps: int = 2500, feature_steps: int = 300, work: Path | None = None
 ) -> None:
@@ -287,19 +319,7 @@ def run(
     table |= {"device": platform.machine(), "torch": torch.__version__}
     model, _ = load_inference()
     if part in ("all", "measures"):
-        table["closed_forms"] = closed_forms()
-        _show(["case", "expected", *VARIANTS], [list(row.values()) for row in table["closed_forms"]])
-        table["instruments"] = {}
-        for name in model.config.instruments:
-            table["instruments"][name] = {
-                p: measure(model, load_performances(folder, [name], [p])[p]) for p in ("test", "held_out")
-            }
-            for p, found in table["instruments"][name].items():
-                print(f"{name}, {p}: {json.dumps(found)}", flush=True)
-        table["sweep"] = sweep(model)
-        rows = zip(CONTROLS, table["sweep"]["moves"], strict=True)
-        _show(["swept \\ read", *CONTROLS], [[name, *(f"{x:.3f}" for x in row)] for name, row in rows])
-        print("r:", table["sweep"]["r"], flush=True)
+        table |= measures(model, folder)
     if part in ("all", "phrase"):
         place = path.parent / "midi_ddsp"
         f0_hz, levels = hear_phrase()
