@@ -202,6 +202,8 @@ const figure = {
   readout: (s, n) => [
     ["highest bin of the waver, as published", signed(n.highest_hz, "Hz", 2)],
     ["3.75 × depth", scale(3.75 * s.vibrato)],
+    ["mean pitch", `${fixed(mean(n.f0.map((f) => semitones(f, s))), 3)} semitones`],
+    ["mean level", signed(mean(n.level_db), "dB", 1)],
     ["centroid", `harmonic ${fixed(12 * n.mended[4], 1)}, ${hertz(n.centroid_hz)}`],
   ],
   sounds: [

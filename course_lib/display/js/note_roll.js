@@ -66,7 +66,7 @@ const figure = {
   describe: (s, n) => `Six notes on a piano roll over three seconds; note ${s.chosen} is ${note(s.pitches[s.chosen - 1])} at ${fixed(s.onsets[s.chosen - 1], 2)} seconds. ${n.owner.filter((v) => v >= 0).length} of ${FRAMES} frames belong to a note.`,
   readout(s, n) {
     const i = s.chosen - 1, mine = [...s.onsets.keys()].sort((a, b) => s.onsets[a] - s.onsets[b] || a - b).indexOf(i), frames = n.owner.filter((v) => v === mine).length;
-    return [["note", `${note(s.pitches[i])}, MIDI ${s.pitches[i]}`], ["its frames", `${frames}`], ["by its length", `${nearest(s.lengths[i] * FPS)}`], ["frames at rest", `${n.owner.filter((v) => v < 0).length}`]];
+    return [["note", `${note(s.pitches[i])}, MIDI ${s.pitches[i]}`], ["onset", `${fixed(s.onsets[i], 2)} s`], ["its frames", `${frames}`], ["by its length", `${nearest(s.lengths[i] * FPS)}`], ["frames at rest", `${n.owner.filter((v) => v < 0).length}`]];
   },
   sounds: [{ label: "Play", make: (s, n) => sound(s, n) }],
   actions: [
