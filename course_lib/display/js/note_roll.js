@@ -79,7 +79,7 @@ const figure = {
       const t = a.back(x), m = a.backY(y);
       let best = -1, least = 3.5;
       state.onsets.forEach((on, i) => {
-        const off = Math.abs(m - state.pitches[i]) + 12 * Math.max(0, on - t, t - on - state.lengths[i]);
+        const off = 0.2 * Math.abs(m - state.pitches[i]) + 12 * Math.max(0, on - t, t - on - state.lengths[i]);
         if (off < least) { least = off; best = i; }
       });
       // The right end of a note stretches it, the rest moves it.
