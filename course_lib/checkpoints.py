@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
@@ -73,3 +75,33 @@ def read_tensors(path: str | Path, kind: str, form: Format) -> tuple[dict[str, T
         found = facts.get("kind") if isinstance(facts, dict) else facts
         raise CheckpointError(f"{path} holds {found!r}, not {kind!r}")
     return tensors, facts
+
+
+def restore(
+    configure: Callable[[], tuple[Any, int]], build: Callable[[Any], Any], tensors: dict[str, Tensor], path: str | Path
+) -> Any:
+    """Build the model that a file describes and put the file's weights into it, float32.
+
+    Args:
+        configure: reads the file's description; returns the configuration and the least weights that it asks for.
+        build: makes the model of that configuration.
+        tensors: the weights.
+        path: of the file, for the message.
+
+    Raises:
+        CheckpointError: a description that makes no sense or does not fit the weights, weights that are not finite.
+    """
+    try:
+        config, least = configure()
+        # What a file claims must not make us ask for more memory than what it holds.
+        weights = sum(value.numel() for value in tensors.values())
+        if least > weights:
+            raise ValueError(f"it claims more weights than its {weights}")
+        model = build(config)
+        model.load_state_dict({name: value.float() for name, value in tensors.items()})
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise CheckpointError(f"the weights in {path} do not fit the model it describes ({reason})") from error
+    if not all(bool(torch.isfinite(value).all()) for value in model.state_dict().values()):
+        raise CheckpointError(f"{path} holds weights that are not finite")
+    return model

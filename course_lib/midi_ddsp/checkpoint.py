@@ -6,9 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from course_lib.checkpoints import CheckpointError, Format, read_tensors, write_tensors
+from course_lib.checkpoints import Format, read_tensors, restore, write_tensors
 from course_lib.clips import data_path
 from course_lib.midi_ddsp.inference import DDSPInference, InferenceConfig
 
@@ -42,17 +40,9 @@ def load_inference(path: str | Path | None = None) -> tuple[DDSPInference, dict[
     """
     path = data_path("midi_ddsp/inference.safetensors") if path is None else Path(path)
     tensors, facts = read_tensors(path, "inference", FORMAT)
-    try:
-        config = c = InferenceConfig(**facts["config"])
-        # What a file claims must not make us ask for more memory than what it holds.
-        weights = sum(value.numel() for value in tensors.values())
-        if max(c.hidden**2, c.width**2, c.n_harmonics, c.n_bands, c.n_embedding, c.reverb_taps) > weights:
-            raise ValueError(f"it claims more weights than its {weights}")
-        model = DDSPInference(config)
-        model.load_state_dict({name: value.float() for name, value in tensors.items()})
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
-        raise CheckpointError(f"the weights in {path} do not fit the network it describes ({reason})") from error
-    if not all(bool(torch.isfinite(value).all()) for value in model.state_dict().values()):
-        raise CheckpointError(f"{path} holds weights that are not finite")
-    return model.eval(), facts
+
+    def configure() -> tuple[InferenceConfig, int]:
+        c = InferenceConfig(**facts["config"])
+        return c, max(c.hidden**2, c.width**2, c.n_harmonics, c.n_bands, c.n_embedding, c.reverb_taps)
+
+    return restore(configure, DDSPInference, tensors, path).eval(), facts

@@ -7,10 +7,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
-from course_lib.checkpoints import CheckpointError, Format, read_tensors, write_tensors
+from course_lib.checkpoints import CheckpointError, Format, read_tensors, restore, write_tensors
 from course_lib.clips import data_path
 from course_lib.tone_transfer.model import ToneTransfer, TransferConfig
 
@@ -51,20 +50,12 @@ def load_instrument(path: str | Path) -> tuple[ToneTransfer, dict[str, Any]]:
 
 def model_from(tensors: dict[str, Tensor], facts: dict[str, Any], path: str | Path) -> ToneTransfer:
     """Build the model that a checkpoint describes, or say what does not fit."""
-    try:
-        config = c = TransferConfig(**facts["config"])
-        # What a file claims must not make us ask for more memory than what it holds.
-        weights = sum(value.numel() for value in tensors.values())
-        if max(c.hidden**2, c.width**2, c.n_harmonics, c.n_bands, c.n_z, c.reverb_taps) > weights:
-            raise ValueError(f"it claims more weights than its {weights}")
-        model = ToneTransfer(config)
-        model.load_state_dict({name: value.float() for name, value in tensors.items()})
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
-        raise CheckpointError(f"the weights in {path} do not fit the model it describes ({reason})") from error
-    if not all(bool(torch.isfinite(value).all()) for value in model.state_dict().values()):
-        raise CheckpointError(f"{path} holds weights that are not finite")
-    return model
+
+    def configure() -> tuple[TransferConfig, int]:
+        c = TransferConfig(**facts["config"])
+        return c, max(c.hidden**2, c.width**2, c.n_harmonics, c.n_bands, c.n_z, c.reverb_taps)
+
+    return restore(configure, ToneTransfer, tensors, path)
 
 
 def instrument_names() -> list[str]:
