@@ -6,7 +6,7 @@ from course_lib.midi_ddsp.expression import CONTROLS, extract_expression
 from course_lib.midi_ddsp.hear import Heard, hear
 from course_lib.midi_ddsp.inference import DDSPInference, InferenceConfig
 from course_lib.midi_ddsp.performer import play_note
-from course_lib.midi_ddsp.table import TableError, read_controls, write_controls
+from course_lib.midi_ddsp.table import TableError, read_controls, read_voices, write_controls, write_voices
 from course_lib.midi_ddsp.training import train_inference
 from course_lib.midi_ddsp.urmp import load_urmp
 
@@ -24,7 +24,9 @@ __all__ = [
     "load_urmp",
     "play_note",
     "read_controls",
+    "read_voices",
     "save_inference",
     "train_inference",
     "write_controls",
+    "write_voices",
 ]
