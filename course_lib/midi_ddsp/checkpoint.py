@@ -13,6 +13,7 @@ from course_lib.checkpoints import Format, read_tensors, restore, write_tensors
 from course_lib.clips import data_path
 from course_lib.midi_ddsp.inference import DDSPInference, InferenceConfig
 from course_lib.midi_ddsp.pitch import PitchConfig, PitchGenerator
+from course_lib.midi_ddsp.synthesis import SynthesisConfig, SynthesisGenerator
 
 FORMAT = Format("course_lib.midi_ddsp", 1, "MIDI-DDSP")
 
@@ -55,9 +56,21 @@ def save_pitch(path: str | Path, model: PitchGenerator, facts: dict[str, Any], h
 
 def load_pitch(path: str | Path | None = None) -> tuple[PitchGenerator, dict[str, Any]]:
     """Read a trained pitch generator; as `load_inference`."""
-    return _load(
-        path, "pitch", PitchConfig, PitchGenerator, lambda c: max(c.hidden**2, c.width**2, c.n_embedding)
-    )
+    return _load(path, "pitch", PitchConfig, PitchGenerator, lambda c: max(c.hidden**2, c.width**2, c.n_embedding))
+
+
+def save_synthesis(path: str | Path, model: SynthesisGenerator, facts: dict[str, Any], half: bool = False) -> None:
+    """Write a trained synthesis generator; as `save_inference`."""
+    _save(path, model, "synthesis", facts, half)
+
+
+def load_synthesis(path: str | Path | None = None) -> tuple[SynthesisGenerator, dict[str, Any]]:
+    """Read a trained synthesis generator; as `load_inference`."""
+
+    def least(c: SynthesisConfig) -> int:
+        return max(c.width**2, 3 * c.channels**2 * c.stacks * c.dilations, c.n_harmonics, c.n_bands, c.n_embedding)
+
+    return _load(path, "synthesis", SynthesisConfig, SynthesisGenerator, least)
 
 
 def _save(path: str | Path, model: nn.Module, kind: str, facts: dict[str, Any], half: bool) -> None:
@@ -66,7 +79,11 @@ def _save(path: str | Path, model: nn.Module, kind: str, facts: dict[str, Any], 
 
 
 def _load(
-    path: str | Path | None, kind: str, config: Callable[..., Any], build: Callable[[Any], Any], least: Callable[[Any], int]
+    path: str | Path | None,
+    kind: str,
+    config: Callable[..., Any],
+    build: Callable[[Any], Any],
+    least: Callable[[Any], int],
 ) -> tuple[Any, dict[str, Any]]:
     """`least` weights that a file which describes such a network must at least hold."""
     path = data_path(f"midi_ddsp/{kind}.safetensors") if path is None else Path(path)

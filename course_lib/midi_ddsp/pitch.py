@@ -43,8 +43,9 @@ class PitchConfig:
 class PitchGenerator(nn.Module):
     """Notes and their expression in; the deviation from each note's pitch out, in cents, frame after frame.
 
-    A stack looks at the frame's features; a GRU follows them and the pitch class of the frame before, and a layer
-    norm over each frame alone (the original's took time as well, which generation cannot) leads to 201 classes, −100 … 100 cents.
+    A stack looks at the frame's features; a GRU follows them and the pitch class of the frame before; a layer norm
+    over each frame alone (the original's took time as well, which generation cannot) leads to 201 classes, −100 … 100
+    cents.
 
     Args:
         config: its shape; the default has about 170,000 weights.
