@@ -14,6 +14,7 @@ from course_lib.clips import data_path
 from course_lib.midi_ddsp.inference import DDSPInference, InferenceConfig
 from course_lib.midi_ddsp.pitch import PitchConfig, PitchGenerator
 from course_lib.midi_ddsp.synthesis import SynthesisConfig, SynthesisGenerator
+from course_lib.midi_ddsp.taste import ExpressionConfig, ExpressionGenerator
 
 FORMAT = Format("course_lib.midi_ddsp", 1, "MIDI-DDSP")
 
@@ -71,6 +72,20 @@ def load_synthesis(path: str | Path | None = None) -> tuple[SynthesisGenerator, 
         return max(c.width**2, 3 * c.channels**2 * c.stacks * c.dilations, c.n_harmonics, c.n_bands, c.n_embedding)
 
     return _load(path, "synthesis", SynthesisConfig, SynthesisGenerator, least)
+
+
+def save_expression(path: str | Path, model: ExpressionGenerator, facts: dict[str, Any], half: bool = False) -> None:
+    """Write a trained expression generator; as `save_inference`."""
+    _save(path, model, "expression", facts, half)
+
+
+def load_expression(path: str | Path | None = None) -> tuple[ExpressionGenerator, dict[str, Any]]:
+    """Read a trained expression generator; as `load_inference`."""
+
+    def least(c: ExpressionConfig) -> int:
+        return max(c.hidden**2, c.width**2, c.n_embedding)
+
+    return _load(path, "expression", ExpressionConfig, ExpressionGenerator, least)
 
 
 def _save(path: str | Path, model: nn.Module, kind: str, facts: dict[str, Any], half: bool) -> None:
