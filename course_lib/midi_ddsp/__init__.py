@@ -2,6 +2,7 @@
 
 from course_lib.midi_ddsp.checkpoint import load_inference, save_inference
 from course_lib.midi_ddsp.data import Performance, load_performances
+from course_lib.midi_ddsp.ensemble import even_pans, mix, pan_gain
 from course_lib.midi_ddsp.expression import CONTROLS, extract_expression
 from course_lib.midi_ddsp.hear import Heard, hear
 from course_lib.midi_ddsp.inference import DDSPInference, InferenceConfig
@@ -17,11 +18,14 @@ __all__ = [
     "InferenceConfig",
     "Performance",
     "TableError",
+    "even_pans",
     "extract_expression",
     "hear",
     "load_inference",
     "load_performances",
     "load_urmp",
+    "mix",
+    "pan_gain",
     "play_note",
     "read_controls",
     "read_voices",
