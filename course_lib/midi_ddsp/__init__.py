@@ -4,6 +4,7 @@ from course_lib.midi_ddsp.annotate import Annotated, annotate
 from course_lib.midi_ddsp.checkpoint import load_inference, save_inference
 from course_lib.midi_ddsp.conditioning import NotePlan
 from course_lib.midi_ddsp.data import Performance, load_performances
+from course_lib.midi_ddsp.ensemble import even_pans, mix, pan_gain
 from course_lib.midi_ddsp.expression import CONTROLS, extract_expression
 from course_lib.midi_ddsp.hear import Heard, hear
 from course_lib.midi_ddsp.inference import DDSPInference, InferenceConfig
@@ -36,15 +37,24 @@ __all__ = [
     "SynthesisConfig",
     "SynthesisGenerator",
     "TableError",
+<<<<<<< HEAD
     "annotate",
+=======
+    "even_pans",
+>>>>>>> chorale-mix
     "extract_expression",
     "hear",
     "load_inference",
     "load_performances",
     "load_players",
     "load_urmp",
+<<<<<<< HEAD
     "perform",
     "play",
+=======
+    "mix",
+    "pan_gain",
+>>>>>>> chorale-mix
     "play_note",
     "read_controls",
     "read_voices",
