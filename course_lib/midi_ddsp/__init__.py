@@ -37,24 +37,18 @@ __all__ = [
     "SynthesisConfig",
     "SynthesisGenerator",
     "TableError",
-<<<<<<< HEAD
     "annotate",
-=======
     "even_pans",
->>>>>>> chorale-mix
     "extract_expression",
     "hear",
     "load_inference",
     "load_performances",
     "load_players",
     "load_urmp",
-<<<<<<< HEAD
-    "perform",
-    "play",
-=======
     "mix",
     "pan_gain",
->>>>>>> chorale-mix
+    "perform",
+    "play",
     "play_note",
     "read_controls",
     "read_voices",
