@@ -12,7 +12,7 @@ from course_lib.midi_ddsp.pitch import PitchConfig, PitchGenerator
 from course_lib.midi_ddsp.players import Players, load_players
 from course_lib.midi_ddsp.render import perform, play, stream, synthesise
 from course_lib.midi_ddsp.synthesis import SynthesisConfig, SynthesisGenerator
-from course_lib.midi_ddsp.table import TableError, read_controls, write_controls
+from course_lib.midi_ddsp.table import TableError, read_controls, read_voices, write_controls, write_voices
 from course_lib.midi_ddsp.taste import ExpressionConfig, ExpressionGenerator
 from course_lib.midi_ddsp.train_pitch import train_pitch
 from course_lib.midi_ddsp.train_synthesis import train_synthesis
@@ -47,6 +47,7 @@ __all__ = [
     "play",
     "play_note",
     "read_controls",
+    "read_voices",
     "save_inference",
     "stream",
     "synthesise",
@@ -55,4 +56,5 @@ __all__ = [
     "train_pitch",
     "train_synthesis",
     "write_controls",
+    "write_voices",
 ]
