@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -51,7 +51,7 @@ AS_PUBLISHED = SynthesisLoss(varied=0.0, levels=0.0, notes=0.0)
 
 
 def train_synthesis(
-    annotated: dict[str, Sequence[Annotated]],
+    annotated: Mapping[str, Sequence[Annotated]],
     out: str | Path | None = None,
     *,
     steps: int = 5000,
