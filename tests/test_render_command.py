@@ -31,7 +31,7 @@ BASS = (Note(0.0, 0.5, 43), Note(0.5, 0.4, 50))
 Run = Callable[..., tuple[int, str, str]]
 
 
-def small_players(folder: Path, loud: float = 0.0) -> Path:
+def small_players(folder: Path, loud: float = 4.0) -> Path:
     """Tiny networks that were never trained."""
     torch.manual_seed(0)
     tone = SynthesisGenerator(
@@ -83,7 +83,7 @@ def test_one_voice_is_mono_and_the_last_line_tells(run: Run, solo: Path, tmp_pat
     assert (code, err) == (0, "")
     sound, rate = soundfile.read(tmp_path / "out.wav")
     assert rate == RATE and sound.ndim == 1 and len(sound) == pytest.approx(1.3 * RATE, abs=RATE // 250)
-    assert np.abs(sound).max() > 1e-4
+    assert np.abs(sound).max() > 0.01
     for word in ("out.wav: 0:01", "1 voice,", "mono", " s, real-time factor "):
         assert word in said
     assert said.count("\n") == 1
@@ -132,7 +132,7 @@ def test_the_table_that_was_written_plays_the_same(
     assert header == [*COLUMNS, *(["voice"] if score == "duo" else [])]
     again = ("--performance", table, "--write-controls", tmp_path / "again.csv")
     code, _, err = run(song, tmp_path / "b.wav", "--instrument", "violin", "--seed", 3, *again)
-    assert (code, err) == (0, "")
+    assert code == 0 and ("range" in err) == (score == "duo")
     assert (tmp_path / "a.wav").read_bytes() == (tmp_path / "b.wav").read_bytes()
     assert table.read_bytes() == (tmp_path / "again.csv").read_bytes()
 
@@ -167,7 +167,11 @@ def test_tables_of_other_voices_are_named(run: Run, solo: Path, duo: Path, tmp_p
     for song, text, words in [
         (duo, f"{head}\n{row}\n", "needs a column voice: the score has 2 voices, Flute, Bass"),
         (duo, f"{head},voice\n{row},Flute\n", "no rows of 'Bass'"),
-        (duo, f"{head},voice\n{row},Flute\n{row},Oboe\n", "'Oboe' is no voice of the score; its voices are Flute, Bass"),
+        (
+            duo,
+            f"{head},voice\n{row},Flute\n{row},Oboe\n",
+            "'Oboe' is no voice of the score; its voices are Flute, Bass",
+        ),
         (solo, f"{head},voice\n{row},Oboe\n", "'Oboe' is no voice"),
         (solo, head, "no rows"),
         (solo, f"{head}\n{row.replace('60', '1e3')}\n", "row 2, column pitch"),
@@ -191,9 +195,9 @@ def test_notes_out_of_range_are_played_with_a_warning(run: Run, tmp_path: Path) 
 
 
 def test_too_loud_is_turned_down_and_said(solo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    folder = small_players(tmp_path / "loud", loud=12.0)
+    folder = small_players(tmp_path / "loud", loud=14.0)
     stems = ("--stems", str(tmp_path / "stems"))
-    assert main(["render", str(solo), str(tmp_path / "o.wav"), "--instrument", "cello", "--players", str(folder),
+    assert main(["render", str(solo), str(tmp_path / "o.wav"), "--instrument", "violin", "--players", str(folder),
                  *stems]) == 0  # fmt: skip
     err = capsys.readouterr().err
     assert "turned down" in err and err.count("\n") == 1
@@ -220,11 +224,8 @@ def test_bad_input_is_one_line_and_overwrites_nothing(run: Run, solo: Path, duo:
         (solo, ("--write-controls", tmp_path / "nowhere" / "a.csv"), "folder that exists"),
         (solo, ("--performance", tmp_path / "a.csv", "--write-controls", tmp_path / "." / "a.csv"), "different names"),
         (solo, ("--stems", tmp_path / "file"), "--stems takes a folder"),
-        (solo, ("--players", tmp_path), "no checkpoint"),
     ]:
-        code, said, err = run(song, out, "--instrument", "violin", *options) if "--players" not in options else (
-            main(["render", str(song), str(out), "--instrument", "violin", *map(str, options)]), "", words + "\n"
-        )  # fmt: skip
+        code, said, err = run(song, out, "--instrument", "violin", *options)
         assert (code, said) == (2, "") and words in err and err.count("\n") == 1, (words, err)
     for bad, words in [("o.mp3", "must end in"), ("nowhere/o.wav", "no folder"), ("solo.mid", "must end in")]:
         code, _, err = run(solo, tmp_path / bad, "--instrument", "violin")
@@ -232,6 +233,12 @@ def test_bad_input_is_one_line_and_overwrites_nothing(run: Run, solo: Path, duo:
     code, _, err = run(solo, tmp_path / "1-Fiddle.wav", "--instrument", "violin", "--stems", tmp_path)
     assert code == 2 and "also the name of a voice's file" in err
     assert out.read_bytes() == old and [p.name for p in out.parent.iterdir()] == ["kept.wav"]
+
+
+def test_networks_that_are_not_there(solo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["render", str(solo), str(tmp_path / "o.wav"), "--players", str(tmp_path)]) == 2
+    err = capsys.readouterr().err
+    assert "no checkpoint" in err and err.count("\n") == 1
 
 
 @pytest.mark.skipif(sys.platform == "win32" or (hasattr(os, "geteuid") and os.geteuid() == 0), reason="root may write")

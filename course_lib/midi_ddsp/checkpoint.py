@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
 from course_lib.checkpoints import Format, read_tensors, restore, write_tensors
 from course_lib.clips import data_path
 from course_lib.midi_ddsp.inference import DDSPInference, InferenceConfig
+from course_lib.midi_ddsp.pitch import PitchConfig, PitchGenerator
+from course_lib.midi_ddsp.synthesis import SynthesisConfig, SynthesisGenerator
+from course_lib.midi_ddsp.taste import ExpressionConfig, ExpressionGenerator
 
 FORMAT = Format("course_lib.midi_ddsp", 1, "MIDI-DDSP")
 
@@ -22,8 +28,7 @@ def save_inference(path: str | Path, model: DDSPInference, facts: dict[str, Any]
         facts: what else should travel with it: the training record, metrics.
         half: store 16-bit numbers, half the size.
     """
-    tensors = {name: value.half() if half else value for name, value in model.state_dict().items()}
-    write_tensors(Path(path), tensors, {**facts, "kind": "inference", "config": asdict(model.config)}, FORMAT)
+    _save(path, model, "inference", facts, half)
 
 
 def load_inference(path: str | Path | None = None) -> tuple[DDSPInference, dict[str, Any]]:
@@ -38,11 +43,69 @@ def load_inference(path: str | Path | None = None) -> tuple[DDSPInference, dict[
     Raises:
         CheckpointError: a missing, foreign or damaged file, another version, weights that do not fit.
     """
-    path = data_path("midi_ddsp/inference.safetensors") if path is None else Path(path)
-    tensors, facts = read_tensors(path, "inference", FORMAT)
 
-    def configure() -> tuple[InferenceConfig, int]:
-        c = InferenceConfig(**facts["config"])
-        return c, max(c.hidden**2, c.width**2, c.n_harmonics, c.n_bands, c.n_embedding, c.reverb_taps)
+    def least(c: InferenceConfig) -> int:
+        return max(c.hidden**2, c.width**2, c.n_harmonics, c.n_bands, c.n_embedding, c.reverb_taps)
 
-    return restore(configure, DDSPInference, tensors, path).eval(), facts
+    return _load(path, "inference", InferenceConfig, DDSPInference, least)
+
+
+def save_pitch(path: str | Path, model: PitchGenerator, facts: dict[str, Any], half: bool = False) -> None:
+    """Write a trained pitch generator; as `save_inference`."""
+    _save(path, model, "pitch", facts, half)
+
+
+def load_pitch(path: str | Path | None = None) -> tuple[PitchGenerator, dict[str, Any]]:
+    """Read a trained pitch generator; as `load_inference`."""
+    return _load(path, "pitch", PitchConfig, PitchGenerator, lambda c: max(c.hidden**2, c.width**2, c.n_embedding))
+
+
+def save_synthesis(path: str | Path, model: SynthesisGenerator, facts: dict[str, Any], half: bool = False) -> None:
+    """Write a trained synthesis generator; as `save_inference`."""
+    _save(path, model, "synthesis", facts, half)
+
+
+def load_synthesis(path: str | Path | None = None) -> tuple[SynthesisGenerator, dict[str, Any]]:
+    """Read a trained synthesis generator; as `load_inference`."""
+
+    def least(c: SynthesisConfig) -> int:
+        return max(c.width**2, 3 * c.channels**2 * c.stacks * c.dilations, c.n_harmonics, c.n_bands, c.n_embedding)
+
+    return _load(path, "synthesis", SynthesisConfig, SynthesisGenerator, least)
+
+
+def save_expression(path: str | Path, model: ExpressionGenerator, facts: dict[str, Any], half: bool = False) -> None:
+    """Write a trained expression generator; as `save_inference`."""
+    _save(path, model, "expression", facts, half)
+
+
+def load_expression(path: str | Path | None = None) -> tuple[ExpressionGenerator, dict[str, Any]]:
+    """Read a trained expression generator; as `load_inference`."""
+
+    def least(c: ExpressionConfig) -> int:
+        return max(c.hidden**2, c.width**2, c.n_embedding)
+
+    return _load(path, "expression", ExpressionConfig, ExpressionGenerator, least)
+
+
+def _save(path: str | Path, model: nn.Module, kind: str, facts: dict[str, Any], half: bool) -> None:
+    tensors = {name: value.half() if half else value for name, value in model.state_dict().items()}
+    write_tensors(Path(path), tensors, {**facts, "kind": kind, "config": asdict(model.config)}, FORMAT)
+
+
+def _load(
+    path: str | Path | None,
+    kind: str,
+    config: Callable[..., Any],
+    build: Callable[[Any], Any],
+    least: Callable[[Any], int],
+) -> tuple[Any, dict[str, Any]]:
+    """`least` weights that a file which describes such a network must at least hold."""
+    path = data_path(f"midi_ddsp/{kind}.safetensors") if path is None else Path(path)
+    tensors, facts = read_tensors(path, kind, FORMAT)
+
+    def configure() -> tuple[Any, int]:
+        c = config(**facts["config"])
+        return c, least(c)
+
+    return restore(configure, build, tensors, path).eval(), facts

@@ -1,0 +1,122 @@
+"""Training the pitch generator: name the next frame's pitch class."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from course_lib.midi_ddsp.annotate import Annotated, annotations_digest
+from course_lib.midi_ddsp.checkpoint import FORMAT, save_pitch
+from course_lib.midi_ddsp.lessons import draw_places, pitch_lesson, prepare
+from course_lib.midi_ddsp.pitch import UNKNOWN, PitchConfig, PitchGenerator, pitch_class
+from course_lib.training import Plan, StateFile, TrainingRecord, is_first_process, summary, train_model, wait_for_all
+
+PLAN = Plan(batch=12, stretch_s=3.0, lr=3e-3, validate_every=200, validation_stretches=24)
+SKIPPED_S = 0.1  # a stretch may begin inside a note: what went before is not known
+BLANKED = 0.5  # how often the frame before is hidden
+SLIP_CENTS = 1.0  # and how far off it is told otherwise: in a render, the frame before was only drawn
+VARIED = 0.6  # of the notes
+
+
+def train_pitch(
+    annotated: dict[str, Sequence[Annotated]],
+    out: str | Path | None = None,
+    *,
+    steps: int = 3000,
+    config: PitchConfig | None = None,
+    plan: Plan | None = None,
+    varied: float = VARIED,
+    facts: dict[str, Any] | None = None,
+    resume: bool = True,
+    device: str | torch.device | None = None,
+    progress: bool | None = None,
+    on_validation: Callable[[PitchGenerator, TrainingRecord], None] | None = None,
+) -> tuple[PitchGenerator, TrainingRecord]:
+    """Train the pitch generator by teacher forcing: cross-entropy of the class of each frame of each note.
+
+    Everything `course_lib.training.train_model` says about being killed, resumed, and several processes holds here.
+
+    Args:
+        annotated: {"train": …, "validation": …}, from `annotate`.
+        out: where the network goes (.safetensors); None keeps it in memory only.
+        steps: gradient steps in all, those before a resume included.
+        config: its shape; by default it knows the instruments of the performances.
+        plan: batch size, learning rate, seed…
+        varied: share of the notes whose vibrato is made deeper or shallower, expression and all.
+        facts: stored with the network.
+        resume, device, progress, on_validation: as `train_inference`.
+
+    Returns:
+        The network with the best validation loss, in evaluation mode, and the record.
+
+    Raises:
+        ValueError: no performances for training or validation; a training state of another plan or network.
+        FloatingPointError: the loss is not finite.
+
+    Chapter: book/midi_ddsp/playing.ipynb
+    """
+    lessons = {part: prepare(annotated.get(part, ())) for part in ("train", "validation")}
+    for part, found in lessons.items():
+        if not found:
+            raise ValueError(f"there are no performances for {part}; see annotate")
+    plan = plan or PLAN
+    names = tuple(sorted({a.performance.instrument for a in annotated["train"]}))
+    config = config or PitchConfig(instruments=names)
+    torch.manual_seed(plan.seed)
+    model = PitchGenerator(config)
+    n_frames = round(plan.stretch_s * config.frame_rate)
+
+    def batch(part: str, size: int, share: float, generator: torch.Generator) -> list[Tensor]:
+        places = draw_places(lessons[part], size, n_frames, generator)
+        cuts = [pitch_lesson(lesson, at, n_frames, share, generator) for lesson, at in places]
+        who = model.indices([lesson.annotated.performance.instrument for lesson, _ in places])
+        features, semitones, sounding = (torch.stack(parts) for parts in zip(*cuts, strict=True))
+        slips = SLIP_CENTS / 100 * torch.randn(semitones.shape, generator=generator)
+        told = pitch_class(semitones + slips).roll(1, 1)
+        hidden = torch.rand(told.shape, generator=generator) < BLANKED
+        hidden[:, 0] = True
+        return [features, torch.where(hidden, UNKNOWN, told), who, semitones, sounding]
+
+    def compare(shared: nn.Module, drawn: list[Tensor], where: torch.device) -> Tensor:
+        features, told, who, semitones, sounding = (x.to(where) for x in drawn)
+        skip = round(SKIPPED_S * config.frame_rate)
+        out = shared(features, told, who)[:, skip:]
+        counted = sounding[:, skip:]
+        if config.regression:
+            return nn.functional.mse_loss(out[counted].squeeze(-1) * 100, semitones[:, skip:][counted] * 100) / 100
+        return nn.functional.cross_entropy(out[counted], pitch_class(semitones[:, skip:][counted]))
+
+    def loss(shared: nn.Module, generator: torch.Generator, where: torch.device) -> Tensor:
+        return compare(shared, batch("train", plan.batch, varied, generator), where)
+
+    held = batch("validation", plan.validation_stretches, varied, torch.Generator().manual_seed(plan.seed + 1))
+
+    def validate(_: nn.Module, where: torch.device) -> float:
+        return float(compare(model, held, where))
+
+    record = train_model(
+        model,
+        loss,
+        validate,
+        StateFile(
+            None if out is None else Path(out).with_suffix(".train.safetensors"),
+            FORMAT,
+            {**asdict(config), "instruments": list(config.instruments), "varied": varied},
+            annotations_digest(annotated),
+        ),
+        steps=steps,
+        plan=plan,
+        resume=resume,
+        device=device,
+        progress=progress,
+        on_validation=on_validation,
+    )
+    if is_first_process() and out is not None:
+        save_pitch(out, model, {**(facts or {}), "training": {**asdict(plan), **summary(record)}}, half=True)
+    wait_for_all()
+    return model, record

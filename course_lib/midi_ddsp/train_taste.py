@@ -1,0 +1,127 @@
+"""Training the expression generator: guess how the next note was played."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from course_lib.midi_ddsp.annotate import Annotated, annotations_digest
+from course_lib.midi_ddsp.checkpoint import FORMAT, save_expression
+from course_lib.midi_ddsp.taste import N_CONTROLS, ExpressionConfig, ExpressionGenerator, note_features
+from course_lib.scores.notes import check_notes
+from course_lib.training import Plan, StateFile, TrainingRecord, is_first_process, summary, train_model, wait_for_all
+
+PLAN = Plan(batch=24, lr=2e-3, validate_every=50)  # stretches are whole performances
+BLANKED = 0.5  # how often the note before is hidden
+SHIFT = 3  # semitones, either way
+
+
+def train_expression(
+    annotated: dict[str, Sequence[Annotated]],
+    out: str | Path | None = None,
+    *,
+    steps: int = 1500,
+    config: ExpressionConfig | None = None,
+    plan: Plan | None = None,
+    facts: dict[str, Any] | None = None,
+    resume: bool = True,
+    device: str | torch.device | None = None,
+    progress: bool | None = None,
+    on_validation: Callable[[ExpressionGenerator, TrainingRecord], None] | None = None,
+) -> tuple[ExpressionGenerator, TrainingRecord]:
+    """Train the expression generator: the likelihood of the controls that were heard in each note.
+
+    Everything `course_lib.training.train_model` says about being killed, resumed, and several processes holds here.
+
+    Args:
+        annotated: {"train": …, "validation": …}, from `annotate`.
+        out: where the network goes (.safetensors); None keeps it in memory only.
+        steps: gradient steps in all, those before a resume included.
+        config: its shape; by default it knows the instruments of the performances.
+        plan: batch size (in performances), learning rate, seed…
+        facts: stored with the network.
+        resume, device, progress, on_validation: as `train_inference`.
+
+    Returns:
+        The network with the best validation loss (negative log-likelihood a control), in evaluation mode, and the
+        record.
+
+    Raises:
+        ValueError: no performances for training or validation; a training state of another plan or network.
+        FloatingPointError: the loss is not finite.
+
+    Chapter: book/midi_ddsp/taste.ipynb
+    """
+    for part in ("train", "validation"):
+        if not annotated.get(part):
+            raise ValueError(f"there are no performances for {part}; see annotate")
+    plan = plan or PLAN
+    config = config or ExpressionConfig(
+        instruments=tuple(sorted({a.performance.instrument for a in annotated["train"]}))
+    )
+    torch.manual_seed(plan.seed)
+    model = ExpressionGenerator(config)
+
+    def batch(part: str, which: Sequence[int], generator: torch.Generator | None) -> list[Tensor]:
+        chosen = [annotated[part][i] for i in which]
+        longest = max(len(a.expression) for a in chosen)
+        features = torch.zeros(len(chosen), longest, note_features(chosen[0].performance.notes[:1]).shape[-1])
+        controls = torch.full((len(chosen), longest, N_CONTROLS), math.nan)
+        for row, a in enumerate(chosen):
+            notes = check_notes(a.performance.notes)
+            if generator is not None:
+                by = int(torch.randint(-SHIFT, SHIFT + 1, (), generator=generator))
+                notes = [note._replace(pitch=note.pitch + by) for note in notes]
+            features[row, : len(notes)] = note_features(notes)
+            controls[row, : len(notes)] = a.expression
+        known = torch.ones(controls.shape[:2])
+        if generator is not None:
+            known = (torch.rand(known.shape, generator=generator) >= BLANKED).float()
+        known[:, 0] = 0.0
+        before = torch.nan_to_num(controls).roll(1, 1)
+        who = model.indices([a.performance.instrument for a in chosen])
+        return [features, before, known, who, controls]
+
+    def compare(shared: nn.Module, drawn: list[Tensor], where: torch.device) -> Tensor:
+        features, before, known, who, controls = (x.to(where) for x in drawn)
+        mean, spread = shared(features, before, known, who)
+        there = ~torch.isnan(controls)  # padding, and notes without a frame
+        surprise = (torch.nan_to_num(controls) - mean).square() / (2 * spread.square()) + spread.log()
+        return surprise[there].mean()
+
+    def loss(shared: nn.Module, generator: torch.Generator, where: torch.device) -> Tensor:
+        which = torch.randint(len(annotated["train"]), (plan.batch,), generator=generator).tolist()
+        return compare(shared, batch("train", which, generator), where)
+
+    held = batch("validation", range(len(annotated["validation"])), None)
+
+    def validate(_: nn.Module, where: torch.device) -> float:
+        return float(compare(model, held, where))
+
+    record = train_model(
+        model,
+        loss,
+        validate,
+        StateFile(
+            None if out is None else Path(out).with_suffix(".train.safetensors"),
+            FORMAT,
+            {**asdict(config), "instruments": list(config.instruments)},
+            annotations_digest(annotated),
+        ),
+        steps=steps,
+        plan=plan,
+        resume=resume,
+        device=device,
+        progress=progress,
+        on_validation=on_validation,
+    )
+    if is_first_process() and out is not None:
+        save_expression(out, model, {**(facts or {}), "training": {**asdict(plan), **summary(record)}}, half=True)
+    wait_for_all()
+    return model, record
