@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import argparse
 
-from course_lib.benchmark import five_sounds, frequency, inference, pitch_encoder, speed, tone_transfer, trackers
+from course_lib.benchmark import (
+    five_sounds,
+    frequency,
+    inference,
+    midi_ddsp,
+    pitch_encoder,
+    speed,
+    tone_transfer,
+    trackers,
+)
 
 # Each module offers SUMMARY, add_options(parser) and run_options(parser, options).
 BENCHMARKS = {
     "five_sounds": five_sounds,
     "frequency": frequency,
     "inference": inference,
+    "midi_ddsp": midi_ddsp,
     "pitch_encoder": pitch_encoder,
     "speed": speed,
     "tone_transfer": tone_transfer,

@@ -4,6 +4,7 @@ from course_lib.midi_ddsp.annotate import Annotated, annotate
 from course_lib.midi_ddsp.checkpoint import load_inference, save_inference
 from course_lib.midi_ddsp.conditioning import NotePlan
 from course_lib.midi_ddsp.data import Performance, load_performances
+from course_lib.midi_ddsp.ensemble import even_pans, mix, pan_gain
 from course_lib.midi_ddsp.expression import CONTROLS, extract_expression
 from course_lib.midi_ddsp.hear import Heard, hear
 from course_lib.midi_ddsp.inference import DDSPInference, InferenceConfig
@@ -37,12 +38,15 @@ __all__ = [
     "SynthesisGenerator",
     "TableError",
     "annotate",
+    "even_pans",
     "extract_expression",
     "hear",
     "load_inference",
     "load_performances",
     "load_players",
     "load_urmp",
+    "mix",
+    "pan_gain",
     "perform",
     "play",
     "play_note",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -97,7 +97,7 @@ def _annotate(performance: Performance, model: DDSPInference, file: Path | None,
     return Annotated(performance, controls, owner, expression)
 
 
-def annotations_digest(annotated: dict[str, Sequence[Annotated]]) -> str:
+def annotations_digest(annotated: Mapping[str, Sequence[Annotated]]) -> str:
     """A digest of everything a generator learns from; see `course_lib.training.digest`."""
     return digest(
         (f"{part} {a.performance.name}", torch.cat([a.expression.flatten(), a.performance.f0_hz]))

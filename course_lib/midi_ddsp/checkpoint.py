@@ -7,8 +7,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from torch import nn
-
 from course_lib.checkpoints import Format, read_tensors, restore, write_tensors
 from course_lib.clips import data_path
 from course_lib.midi_ddsp.inference import DDSPInference, InferenceConfig
@@ -88,7 +86,7 @@ def load_expression(path: str | Path | None = None) -> tuple[ExpressionGenerator
     return _load(path, "expression", ExpressionConfig, ExpressionGenerator, least)
 
 
-def _save(path: str | Path, model: nn.Module, kind: str, facts: dict[str, Any], half: bool) -> None:
+def _save(path: str | Path, model: Any, kind: str, facts: dict[str, Any], half: bool) -> None:
     tensors = {name: value.half() if half else value for name, value in model.state_dict().items()}
     write_tensors(Path(path), tensors, {**facts, "kind": kind, "config": asdict(model.config)}, FORMAT)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ VARIED = 0.6  # of the notes
 
 
 def train_pitch(
-    annotated: dict[str, Sequence[Annotated]],
+    annotated: Mapping[str, Sequence[Annotated]],
     out: str | Path | None = None,
     *,
     steps: int = 3000,

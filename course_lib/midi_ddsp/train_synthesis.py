@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -51,7 +51,7 @@ AS_PUBLISHED = SynthesisLoss(varied=0.0, levels=0.0, notes=0.0)
 
 
 def train_synthesis(
-    annotated: dict[str, Sequence[Annotated]],
+    annotated: Mapping[str, Sequence[Annotated]],
     out: str | Path | None = None,
     *,
     steps: int = 5000,
@@ -114,8 +114,8 @@ def train_synthesis(
             here = slice(at, at + n_frames)
             cuts.append((features, lesson.semitones[here], lesson.owner[here], lesson.sounding[here], *target))
             rows.append(model.indices([lesson.annotated.performance.instrument]))
-        features, semitones, owner, sounding, *target = (torch.stack(x) for x in zip(*cuts, strict=True))
-        return Batch(features, semitones, torch.cat(rows), owner, sounding, ToneControls(*target))
+        features, semitones, owner, sounding, *wanted = (torch.stack(x) for x in zip(*cuts, strict=True))
+        return Batch(features, semitones, torch.cat(rows), owner, sounding, ToneControls(*wanted))
 
     def loss(shared: nn.Module, generator: torch.Generator, where: torch.device) -> Tensor:
         drawn = batch("train", plan.batch, parts.varied, generator).to(where)
@@ -180,8 +180,10 @@ class Batch:
         return self._map(lambda x: x[which])
 
     def _map(self, change: Callable[[Tensor], Tensor]) -> Batch:
-        plain = (self.features, self.semitones, self.instrument, self.owner, self.sounding)
-        return Batch(*map(change, plain), ToneControls(*map(change, self.target)))
+        features, semitones, instrument, owner, sounding = map(
+            change, (self.features, self.semitones, self.instrument, self.owner, self.sounding)
+        )
+        return Batch(features, semitones, instrument, owner, sounding, ToneControls(*map(change, self.target)))
 
 
 def compare(

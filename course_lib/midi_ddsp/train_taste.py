@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ SHIFT = 3  # semitones, either way
 
 
 def train_expression(
-    annotated: dict[str, Sequence[Annotated]],
+    annotated: Mapping[str, Sequence[Annotated]],
     out: str | Path | None = None,
     *,
     steps: int = 1500,
