@@ -191,7 +191,7 @@ def test_notes_out_of_range_are_played_with_a_warning(run: Run, tmp_path: Path) 
     assert code == 0 and err.count("\n") == 1
     assert "the note at 0.25 s of B (pitch 30) lies outside the range of the violin, 55 to 86: played" in err
     code, _, err = run(song, tmp_path / "o.wav", "--instrument", "cello")
-    assert code == 0 and err.count("\n") == 1 and "38 to 69, as do 5 more: played" in err
+    assert code == 0 and err.count("\n") == 1 and "38 to 69, and so does 1 more: played" in err
 
 
 def test_too_loud_is_turned_down_and_said(solo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -231,7 +231,8 @@ def _warn_of_range(parts: list[Part]) -> None:
     if outside:
         part, note = min(outside, key=lambda item: item[1].onset_s)
         low, high = RANGES[part.instrument]
-        more = f", as do {len(outside) - 1} more" if len(outside) > 1 else ""
+        others = len(outside) - 1
+        more = f", and so do{'es' if others == 1 else ''} {others} more" if others else ""
         _say(
             f"the note at {note.onset_s:.2f} s of {part.name} (pitch {note.pitch:g}) lies outside the range of the "
             f"{part.instrument}, {low} to {high}{more}: played all the same, as best it can"
