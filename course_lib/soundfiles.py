@@ -192,7 +192,8 @@ def write_blocks(path: str | Path, blocks: Iterable[np.ndarray], sample_rate: in
         channels: how many.
 
     Raises:
-        ValueError, OSError: as `write_sound`.
+        ValueError: as `write_sound`.
+        OSError: as `write_sound`.
     """
     import soundfile
 

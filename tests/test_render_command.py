@@ -6,6 +6,7 @@ import math
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -98,7 +99,7 @@ def test_several_voices_are_stereo_with_equal_power(run: Run, duo: Path, tmp_pat
     parts = [soundfile.read(path)[0] for path in sorted(stems.iterdir())]
     mix = soundfile.read(out)[0]
     assert mix.shape == (len(parts[0]), 2) and len(parts[0]) == len(parts[1])
-    sides = [(math.cos(a), math.sin(a)) for a in (math.pi / 8, 3 * math.pi / 8)]
+    sides = [(math.cos(a), math.sin(a)) for a in (math.pi / 20, 9 * math.pi / 20)]  # 0.8 of the way to either side
     expected = sum(np.outer(part, side) for part, side in zip(parts, sides, strict=True))
     assert np.abs(expected - mix).max() < (0.05 if suffix == ".ogg" else 2e-4)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["deep", "duo.mid", out.name]
@@ -233,6 +234,21 @@ def test_bad_input_is_one_line_and_overwrites_nothing(run: Run, solo: Path, duo:
     code, _, err = run(solo, tmp_path / "1-Fiddle.wav", "--instrument", "violin", "--stems", tmp_path)
     assert code == 2 and "also the name of a voice's file" in err
     assert out.read_bytes() == old and [p.name for p in out.parent.iterdir()] == ["kept.wav"]
+
+
+def test_a_note_in_the_twentieth_hour_is_refused_at_once(run: Run, solo: Path, tmp_path: Path) -> None:
+    began = time.perf_counter()
+    # 10 million ticks, 144 of them in a second
+    late = b"\x00\x90\x3c\x5a\x30\x80\x3c\x00\x84\xe4\xb0\x00\x90\x3c\x5a\x30\x80\x3c\x00\x00\xff\x2f\x00"
+    song = tmp_path / "late.mid"
+    song.write_bytes(b"MThd\0\0\0\6\0\0\0\1\0\x48MTrk" + len(late).to_bytes(4, "big") + late)
+    code, _, err = run(song, tmp_path / "o.wav", "--instrument", "violin")
+    assert code == 2 and "longer than 2 hours" in err and err.count("\n") == 1
+    table = tmp_path / "late.csv"
+    table.write_text(",".join(COLUMNS) + "\n72000,1,60,.5,.5,.5,.5,.5,.5\n")
+    code, _, err = run(solo, tmp_path / "o.wav", "--instrument", "violin", "--performance", table)
+    assert code == 2 and "row 2, column onset_s: needs seconds, at least 0 and at most two hours" in err
+    assert time.perf_counter() - began < 5
 
 
 def test_networks_that_are_not_there(solo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -20,8 +20,9 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
+from course_lib.midi_ddsp.ensemble import even_pans, pan_gain
 from course_lib.midi_ddsp.players import RANGES, Players, instrument_of, load_players, out_of_range
-from course_lib.midi_ddsp.render import perform, stream
+from course_lib.midi_ddsp.render import TAIL_S, perform, stream
 from course_lib.midi_ddsp.table import (
     HIGHEST,
     LOWEST,
@@ -64,7 +65,7 @@ def add_render(commands: Any, seed: Callable[[str], int]) -> None:
         "--performance",
         type=Path,
         metavar="CSV",
-        help="a controls table: its notes and its six controls a note are played, nothing is left to the player",
+        help="a controls table, whose notes and controls are played instead of what the player would make of the score",
     )
     r.add_argument("--seed", type=seed, help="another number is another performance; the average one if left out")
     r.add_argument("--write-controls", type=Path, metavar="CSV", help="write what was played, to edit and play again")
@@ -290,16 +291,14 @@ class Track:
 def _play(parts: list[Part], output: Path, stems: list[Path], seed: int, players: Players) -> float:
     """Synthesise, mix and write; seconds written."""
     several = len(parts) > 1
-    # Equal power: cos² + sin² = 1, so a voice is as loud wherever it sits.
-    angles = [(number + 0.5) / len(parts) * math.pi / 2 for number in range(len(parts))]
-    sides = np.array([[math.cos(angle), math.sin(angle)] for angle in angles], dtype=np.float32)
+    sides = pan_gain(even_pans(len(parts))).numpy()
     quiet = not sys.stderr.isatty() or os.environ.get("COURSE_PROGRESS") == "0"
-    total = sum(part.notes[-1].end_s for part in parts)
+    total = len(parts) * (max(part.notes[-1].end_s for part in parts) + TAIL_S)
     n_samples = 0
     with ExitStack() as stack:
         mix = stack.enter_context(Track(output.parent, 2 if several else 1))
         tracks = [stack.enter_context(Track(path.parent, 1)) for path in stems]
-        bar = stack.enter_context(tqdm(total=round(total), unit="s", desc="playing", disable=quiet))
+        bar = stack.enter_context(tqdm(total=round(total), unit="s", desc="playing", disable=quiet, leave=False))
         with torch.inference_mode():
             streams = [
                 stream(part.notes, part.controls, part.instrument, seed=seed + number, players=players)
@@ -309,8 +308,8 @@ def _play(parts: list[Part], output: Path, stems: list[Path], seed: int, players
                 for track, voice in zip(tracks, voices, strict=False):
                     track.add(voice)
                 mix.add(voices.T @ sides if several else voices[0])
-                bar.update(voices.size / SAMPLE_RATE)
                 n_samples += voices.shape[1]
+                bar.update(min(round(len(parts) * n_samples / SAMPLE_RATE), bar.total) - bar.n)
         peak = max(track.peak for track in (mix, *tracks))
         if peak > 1.0:
             _say(f"the sound went {20 * math.log10(peak):.1f} dB beyond full scale and was turned down to fit")
