@@ -76,8 +76,8 @@ def stems() -> tuple[Stem, ...]:
     pitches, levels = (torch.from_numpy(x.astype(np.float64)) for x in _stored())
     db = (levels - 255) / 2
     return tuple(
-        Stem(*(pitch / CENTS), level[:, :HARMONICS], level[:, HARMONICS:])
-        for pitch, level in zip(pitches, db, strict=True)
+        Stem(played, straight, pure, level[:, :HARMONICS], level[:, HARMONICS:])
+        for (played, straight, pure), level in zip(pitches / CENTS, db, strict=True)
     )
 
 
