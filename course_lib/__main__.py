@@ -1,4 +1,4 @@
-"""`python -m course_lib transfer IN OUT --instrument NAME` and `python -m course_lib train FOLDER --out FILE`."""
+"""`python -m course_lib transfer IN OUT --instrument NAME`, `… render SONG.mid OUT` and `… train FOLDER --out FILE`."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import torch
 
 from course_lib.midi_ddsp.annotate import annotate
 from course_lib.midi_ddsp.checkpoint import load_inference
+from course_lib.midi_ddsp.command import add_render
 from course_lib.midi_ddsp.data import Performance, load_performances
 from course_lib.midi_ddsp.train_pitch import PLAN as PITCH_PLAN
 from course_lib.midi_ddsp.train_pitch import train_pitch
@@ -56,7 +57,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 def command_line() -> argparse.ArgumentParser:
     """The commands and their options."""
-    parser = argparse.ArgumentParser(prog=PROGRAM, description="Play a recording on another instrument, or train one.")
+    parser = argparse.ArgumentParser(
+        prog=PROGRAM, description="Play a recording on another instrument, play a score, or train."
+    )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     t = commands.add_parser("transfer", help="play a recording on another instrument")
@@ -75,6 +78,8 @@ def command_line() -> argparse.ArgumentParser:
     t.add_argument("--parts", type=Path, metavar="DIR", help="also write harmonic, noise and room by themselves")
     t.add_argument("--sample-rate", type=int, metavar="HZ", help="of the output; the instrument's own if left out")
     t.set_defaults(run=run_transfer)
+
+    add_render(commands, _seed)
 
     r = commands.add_parser("train", help="train a network on a folder of recordings; run it again to go on")
     r.add_argument(

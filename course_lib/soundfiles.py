@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -178,16 +178,31 @@ def write_sound(
         ValueError: another suffix, no such folder, a sound beyond ±1, a rate the format cannot hold.
         OSError: a disk that is full or not ours.
     """
+    rate = round(new_rate or sample_rate)
+    write_blocks(path, (block * np.float32(gain) for block in blocks_at(audio, sample_rate, rate)), rate)
+
+
+def write_blocks(path: str | Path, blocks: Iterable[np.ndarray], sample_rate: int, channels: int = 1) -> None:
+    """Write a sound that comes block by block, so that a long one needs no memory; otherwise as `write_sound`.
+
+    Args:
+        path: its suffix says which kind of file.
+        blocks: (n,), or (n, channels) of several channels; best of some seconds at most.
+        sample_rate: Hz.
+        channels: how many.
+
+    Raises:
+        ValueError: as `write_sound`.
+        OSError: as `write_sound`.
+    """
     import soundfile
 
     path = check_output(path)
-    rate = round(new_rate or sample_rate)
     kind, subtype = FORMATS[path.suffix.lower()]
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        with soundfile.SoundFile(temporary, "w", rate, 1, subtype, format=kind) as file:
-            for block in blocks_at(audio, sample_rate, rate):  # libvorbis takes no long sound at once
-                block = block * np.float32(gain)
+        with soundfile.SoundFile(temporary, "w", sample_rate, channels, subtype, format=kind) as file:
+            for block in blocks:  # libvorbis takes no long sound at once
                 if not float(np.abs(block).max(initial=0.0)) <= 1.0:
                     raise ValueError("the sound is not finite or goes beyond ±1 and would be clipped; scale it first")
                 file.write(block)
@@ -197,6 +212,6 @@ def write_sound(
     except soundfile.LibsndfileError as error:
         if not os.access(path.parent, os.W_OK):
             raise PermissionError(f"{path.parent} may not be written to") from error
-        raise ValueError(f"{path} cannot be written at {rate} Hz ({error})") from error
+        raise ValueError(f"{path} cannot be written at {sample_rate} Hz ({error})") from error
     finally:
         temporary.unlink(missing_ok=True)

@@ -98,7 +98,9 @@ def play_stretches(
     stretch = round(STRETCH_S * rate)
     starts = range(0, total + context, stretch)
     curve = band.pitch.generate(
-        (plan.features(at, stretch) for at in starts), pitch_row, torch.Generator().manual_seed(seed)
+        (plan.features(at, min(stretch, total + context - at)) for at in starts),
+        pitch_row,
+        torch.Generator().manual_seed(seed),
     )
     semitones, begin = torch.zeros(0), 0  # of the frames from `begin` on
     for start in range(0, total, stretch):

@@ -30,7 +30,7 @@ RULES = {
     "onset_s": (0.0, LONGEST_S, "seconds, at least 0 and at most two hours"),
     "duration_s": (0.0, LONGEST_S, "seconds, above 0 and at most two hours"),
     "pitch": (0.0, 127.0, "a MIDI note number, 0 to 127"),
-    **dict.fromkeys(CONTROLS, (LOWEST, HIGHEST, f"between {LOWEST:g} and {HIGHEST:g}; 0 to 1 is usual")),
+    **dict.fromkeys(CONTROLS, (LOWEST, HIGHEST, f"a number between {LOWEST:g} and {HIGHEST:g}; 0 to 1 is usual")),
 }
 
 Played = tuple[list[Note], Tensor]
@@ -233,7 +233,7 @@ def _line(path: Path, number: int, row: list[str], places: dict[str, int], decim
             raise fail(name, f"needs a number; got {_shown(cells[name])}")
         low, high, rule = RULES[name]
         if not low <= value <= high or (name == "duration_s" and value == 0):
-            raise fail(name, f"needs a number that is {rule}; got {_shown(cells[name])}")
+            raise fail(name, f"needs {rule}; got {_shown(cells[name])}")
         numbers[name] = value
     note = Note(numbers["onset_s"], numbers["duration_s"], numbers["pitch"])
     if note.end_s > LONGEST_S:
