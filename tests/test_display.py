@@ -38,6 +38,13 @@ def test_several_sounds_keep_their_labels_and_their_relative_levels():
     assert "<button" in html and "src='http" not in html
 
 
+def test_stereo_stays_stereo():
+    left, right = torch.linspace(-0.5, 0.5, 500), torch.linspace(0.25, -0.25, 500)
+    ((got, rate),) = decode(audio.listen_html(torch.stack([left, right]), SR))
+    assert rate == SR and got.shape == (500, 2)
+    np.testing.assert_allclose(got.T, torch.stack([left, right]), atol=2.0 / 32768)
+
+
 def test_clipping_is_said():
     x = torch.tensor([0.5, 1.5, -2.0, 1.0])
     assert "clips: 2 samples" in audio.listen_html(x, SR)
@@ -48,7 +55,7 @@ def test_clipping_is_said():
     ("sound", "rate", "message"),
     [
         (torch.ones(0), SR, "at least 1 sample"),
-        (torch.ones(2, 4), SR, "listen plays one sound"),
+        (torch.ones(3, 4), SR, "listen plays one sound"),
         (torch.tensor([0, 12000, -300]), SR, "divide PCM by 32768"),
         (torch.tensor([float("nan")]), SR, "must be finite"),
         (torch.ones(4), 0, "sample_rate must be positive"),

@@ -11,7 +11,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from course_lib.midi_ddsp.ensemble import CEILING, even_pans, mix, pan_gain
+from course_lib.midi_ddsp.ensemble import CEILING, even_pans, mix, pan_gain, tune_to_bass
+from course_lib.scores import Note
 
 
 def noise(*shape: int, seed: int = 0, scale: float = 0.2) -> torch.Tensor:
@@ -123,3 +124,22 @@ def test_what_cannot_be_mixed_is_refused(stems, options, part):
 def test_a_width_beyond_the_stage_is_refused():
     with pytest.raises(ValueError, match="width"):
         even_pans(3, 1.5)
+
+
+def test_a_retuned_chord_is_a_chord_of_whole_numbers():
+    bass = [Note(0.0, 1.0, 50.0), Note(1.0, 1.0, 43.0)]
+    upper = [Note(0.0, 1.0, pitch) for pitch in (54.0, 57.0, 62.0, 66.0)]
+    ratios = [2 ** ((note.pitch - 50.0) / 12) for voice in upper for note in tune_to_bass([voice], bass)]
+    assert ratios == pytest.approx([5 / 4, 3 / 2, 2, 5 / 2])
+    (later,) = tune_to_bass([Note(1.0, 0.5, 59.0)], bass)  # over the second bass note: a tenth
+    assert later.pitch == pytest.approx(43 + 12 * math.log2(5 / 2))
+    assert later[:2] == (1.0, 0.5)
+
+
+def test_retuning_moves_no_note_by_more_than_a_fifth_of_a_semitone():
+    bass = [Note(0.0, 100.0, 43.0)]
+    for pitch in range(36, 90):
+        (note,) = tune_to_bass([Note(5.0, 1.0, pitch)], bass)
+        assert abs(note.pitch - pitch) < 0.2
+    alone = [Note(200.0, 1.0, 60.0)]
+    assert tune_to_bass(alone, bass) == alone

@@ -129,7 +129,7 @@ def test_the_scores_are_what_their_script_writes(tmp_path, monkeypatch):
 
     monkeypatch.setattr(sys, "argv", ["make_scores.py", str(tmp_path)])
     make_scores.main()
-    for name in ("greensleeves", "old_hundredth"):
+    for name in ("greensleeves", "old_hundredth", "chorale"):
         shipped = data_path(f"scores/{name}.mid")
         assert (tmp_path / f"{name}.mid").read_bytes() == shipped.read_bytes()
     assert len(read_midi(data_path("scores/old_hundredth.mid")).voices) == 4

@@ -47,7 +47,7 @@ def encode_audio(audio: Any, sample_rate: float) -> tuple[bytes, int]:
     """Encode sound losslessly for a page.
 
     Args:
-        audio: (n_samples,), full scale ±1; louder samples are clipped.
+        audio: (n_samples,), or (2, n_samples) for left and right; full scale ±1, louder samples are clipped.
         sample_rate: Hz.
 
     Returns:
@@ -61,16 +61,16 @@ def encode_audio(audio: Any, sample_rate: float) -> tuple[bytes, int]:
     sound = check_audio(audio).detach().cpu()
     if sound.ndim > 1 and sound.numel() == sound.shape[-1]:
         sound = sound.reshape(-1)
-    if sound.ndim != 1:
+    if sound.ndim != 1 and not (sound.ndim == 2 and len(sound) == 2):
         raise ValueError(
-            f"listen plays one sound of shape (n_samples,); got {tuple(sound.shape)}. "
+            f"listen plays one sound of shape (n_samples,), or (2, n_samples) in stereo; got {tuple(sound.shape)}. "
             "Pick one of the batch, or pass a dict of sounds"
         )
     samples = sound.double().numpy()
     clipped = int((np.abs(samples) > 1.0).sum())
     buffer = io.BytesIO()
     rate = round(check_sample_rate(sample_rate))
-    soundfile.write(buffer, np.clip(samples, -1.0, 1.0), rate, format="FLAC", subtype="PCM_16")
+    soundfile.write(buffer, np.clip(samples, -1.0, 1.0).T, rate, format="FLAC", subtype="PCM_16")
     return buffer.getvalue(), clipped
 
 
@@ -108,7 +108,7 @@ def listen(sound: Tensor | Mapping[str, Any], sample_rate: float) -> None:
     how many samples clip.
 
     Args:
-        sound: (n_samples,), full scale ±1; or {label: sound}.
+        sound: (n_samples,), or (2, n_samples) for left and right, full scale ±1; or {label: sound}.
         sample_rate: Hz.
 
     Raises:

@@ -332,6 +332,19 @@ KINDS: dict[str, Kind] = {
             "partial": Number(2, 1, 3, whole=True),
         },
     ),
+    "mixer": Kind(
+        "A mixer for four",
+        "Four players of a chorale on a stage: a level and a place for each, onsets that can lie apart, and pitch as "
+        "it was played, tempered, or in pure intervals.",
+        {
+            "gains_db": Numbers((0.0,) * 4, -30, 6),
+            "pans": Numbers((-0.8, -0.25, 0.3, 0.75), -1, 1),
+            "apart_ms": Number(10, 0, 60, whole=True),
+            "pitch": Choice("played", ("played", "straight", "just")),
+        },
+        ("synth",),
+        data="mixer_stems",
+    ),
     "history": Kind(
         "A fit, step by step",
         "The loss of a recorded fit, and at each recorded step its mean spectrum beside the target's.",

@@ -17,6 +17,7 @@ from course_lib.analysis import a_weighting_db
 from course_lib.display.frequency_twins import deflation, escape, landscape, transport
 from course_lib.display.heard_twin import taken_apart
 from course_lib.display.knob_twins import note_knobs
+from course_lib.display.mixer_twin import mixer
 from course_lib.display.noise_twins import noise_bands
 from course_lib.display.player_twin import player
 from course_lib.display.roll_twin import note_roll
@@ -282,4 +283,5 @@ TWINS: dict[str, Callable[[State], dict[str, Any]]] = {
     "note_roll": note_roll,
     "player": player,
     "taken_apart": taken_apart,
+    "mixer": mixer,
 }

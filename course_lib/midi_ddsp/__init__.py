@@ -4,7 +4,7 @@ from course_lib.midi_ddsp.annotate import Annotated, annotate
 from course_lib.midi_ddsp.checkpoint import load_inference, save_inference
 from course_lib.midi_ddsp.conditioning import NotePlan
 from course_lib.midi_ddsp.data import Performance, load_performances
-from course_lib.midi_ddsp.ensemble import even_pans, mix, pan_gain
+from course_lib.midi_ddsp.ensemble import even_pans, mix, pan_gain, tune_to_bass
 from course_lib.midi_ddsp.expression import CONTROLS, extract_expression
 from course_lib.midi_ddsp.hear import Heard, hear
 from course_lib.midi_ddsp.inference import DDSPInference, InferenceConfig
@@ -59,6 +59,7 @@ __all__ = [
     "train_inference",
     "train_pitch",
     "train_synthesis",
+    "tune_to_bass",
     "write_controls",
     "write_voices",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
@@ -11,9 +11,12 @@ from torch import Tensor
 
 from course_lib.checks import as_tensor, check_audio, check_count, check_finite
 from course_lib.effects.reverb import reverb
+from course_lib.scores.notes import Note, check_notes
 
 WIDTH = 0.8
 CEILING = 0.99
+# Frequency ratios of the intervals of 0 … 11 semitones, of small whole numbers.
+PURE = (1, 16 / 15, 9 / 8, 6 / 5, 5 / 4, 4 / 3, 45 / 32, 3 / 2, 8 / 5, 5 / 3, 9 / 5, 15 / 8)
 
 
 def pan_gain(pan: Any) -> Tensor:
@@ -94,6 +97,33 @@ def mix(
         stereo = reverb(stereo, response.to(stereo))
     peak = stereo.abs().max()
     return stereo * (CEILING / peak) if float(peak.detach()) > CEILING else stereo
+
+
+def tune_to_bass(notes: Iterable[Note], bass: Iterable[Note]) -> list[Note]:
+    """Retune a voice so that it makes pure intervals with the bass that sounds when each of its notes begins.
+
+    Args:
+        notes: of one voice, equally tempered.
+        bass: of the lowest one, which stays as it is.
+
+    Returns:
+        The notes, in order of onset, with pitches between the keys; where no bass sounds they stay.
+
+    Raises:
+        ScoreError: notes that are none.
+
+    Source: the ratios of just intonation, as in Helmholtz, 1863. Chapter: book/midi_ddsp/chorale.ipynb
+
+    >>> round(tune_to_bass([Note(0.0, 1.0, 66.0)], [Note(0.0, 1.0, 50.0)])[0].pitch, 3)  # a tenth
+    65.863
+    """
+    below = check_notes(bass)
+    tuned = []
+    for note in check_notes(notes):
+        root = next((b.pitch for b in reversed(below) if b.onset_s <= note.onset_s + 1e-6 < b.end_s), note.pitch)
+        octaves, step = divmod(round(note.pitch - root), 12)
+        tuned.append(note._replace(pitch=root + 12 * (octaves + math.log2(PURE[step]))))
+    return tuned
 
 
 def _together(stems: Tensor | Sequence[Any]) -> Tensor:
