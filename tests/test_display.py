@@ -45,6 +45,15 @@ def test_stereo_stays_stereo():
     np.testing.assert_allclose(got.T, torch.stack([left, right]), atol=2.0 / 32768)
 
 
+def test_fewer_bits_are_rounded_and_lighter():
+    sound = torch.linspace(-0.9, 0.9, 4000).sin()
+    ((got, _),) = decode(audio.listen_html(sound, SR, bits=12))
+    np.testing.assert_allclose(got, sound.numpy(), atol=0.51 / 2048)
+    assert len(audio.listen_html(sound, SR, bits=10)) < len(audio.listen_html(sound, SR))
+    with pytest.raises(ValueError, match="bits"):
+        cl.listen(sound, SR, bits=20)
+
+
 def test_clipping_is_said():
     x = torch.tensor([0.5, 1.5, -2.0, 1.0])
     assert "clips: 2 samples" in audio.listen_html(x, SR)

@@ -310,6 +310,7 @@ def _play(parts: list[Part], output: Path, stems: list[Path], seed: int, players
                 mix.add(voices.T @ sides if several else voices[0])
                 n_samples += voices.shape[1]
                 bar.update(min(round(len(parts) * n_samples / SAMPLE_RATE), bar.total) - bar.n)
+        bar.close()
         peak = max(track.peak for track in (mix, *tracks))
         if peak > 1.0:
             _say(f"the sound went {20 * math.log10(peak):.1f} dB beyond full scale and was turned down to fit")

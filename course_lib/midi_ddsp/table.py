@@ -196,6 +196,8 @@ def _cells(path: Path) -> tuple[list[list[str]], bool]:
     rows: list[list[str]] = []
     try:
         for row in csv.reader(_text_lines(path, text), delimiter=";" if semicolons else ","):
+            while row and not row[-1].strip():
+                row.pop()
             rows.append(row)
             if len(rows) > MOST_ROWS + 1:
                 raise TableError(f"{path} has more than {MOST_ROWS} rows, the most that is read")
@@ -206,7 +208,7 @@ def _cells(path: Path) -> tuple[list[list[str]], bool]:
 
 def _text_lines(path: Path, text: str) -> Iterator[str]:
     for number, line in enumerate(io.StringIO(text, newline=""), 1):
-        if len(line) > LONGEST_LINE:  # a million empty cells would be a million objects
+        if len(line) > LONGEST_LINE:  # what is quoted or empty costs memory all the same
             raise TableError(f"{path}: line {number} has more than {LONGEST_LINE} letters; a row has ten cells at most")
         yield line
 
