@@ -43,6 +43,7 @@ PUBLISHED_RMSE = {"synthesis": 0.19, "expression": 0.14, "instrument_mean": 0.23
 # A vibrato is read off notes of more than 50 frames only; in the training data none shorter than this has one.
 VIBRATO_S = 0.25
 SPEED_S = 30.0
+DIE, MOOD = 0.18, 0.25  # of the player in tools/perform_tunes.py: standard deviation a note, and range either way
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -204,8 +205,9 @@ def round_trips(players: Players, parts: dict[str, Sequence[Annotated]]) -> dict
     For each part, RMSE over all notes of: "synthesis", asked against read off the generated controls; "sound", against
     measured in the sound; "expression", guessed from the notes alone; "told", guessed when told how the note before
     was played; "instrument_mean", the mean of the instrument, which is given what is to be guessed;
-    "shuffled", the same network reading the notes in a random order. "loss": multi-scale spectral loss of the sound
-    played from the true expression, against the recording.
+    "shuffled", the same network reading the notes in a random order; "dice", an estimate of what nobody can guess: the
+    mood and the die of the rule-based player. "loss": multi-scale spectral loss of the sound played from the true
+    expression, against the recording.
     """
     found: dict[str, Any] = {}
     generator = torch.Generator().manual_seed(0)
@@ -235,8 +237,37 @@ def round_trips(players: Players, parts: dict[str, Sequence[Annotated]]) -> dict
                 rows.setdefault(name, []).append(guess - true)
             losses.append(float(multiscale_spectral_loss(sound, p.audio[: len(sound)])))
         found[part] = {name: _rmse(x) for name, x in rows.items()}
+        found[part]["dice"] = dice(annotated)
         found[part]["loss"] = round(float(np.mean(losses)), 3)
     return found
+
+
+def dice(annotated: Sequence[Annotated]) -> dict[str, float]:
+    """RMSE of somebody who knows the rules of tools/perform_tunes.py: how far mood and die move each control.
+
+    What was drawn moves a control by a slope, fitted for each instrument over the notes where anything was drawn.
+    """
+    squares: list[Tensor] = []
+    for name in {a.performance.instrument for a in annotated}:
+        mine = [a for a in annotated if a.performance.instrument == name and a.performance.drawn is not None]
+        if not mine:
+            continue
+        read = torch.cat([a.expression for a in mine])
+        drawn = torch.cat([a.performance.drawn for a in mine if a.performance.drawn is not None])
+        there = torch.isfinite(read).all(-1)
+        read, drawn = read[there], drawn[there]
+        free = (drawn > 0) & (drawn < 1)
+        columns = []
+        for i in range(len(CONTROLS)):
+            x, y = drawn[free[:, i], i], read[free[:, i], i]
+            slope = float(((x - x.mean()) * (y - y.mean())).sum() / (x - x.mean()).square().sum().clamp(min=1e-9))
+            columns.append(slope**2 * (DIE**2 + MOOD**2 / 3) * free[:, i])
+        squares.append(torch.stack(columns, -1))
+    if not squares:
+        return {}
+    joined = torch.cat(squares)
+    by = [round(float(x), 3) for x in joined.mean(0).sqrt()]
+    return {"all": round(float(joined.mean().sqrt()), 3), **dict(zip(CONTROLS, by, strict=True))}
 
 
 def told(players: Players, annotated: Annotated) -> Tensor:

@@ -1,4 +1,4 @@
-"""A phrase played once as it stands and once with each knob at 0, ½ and 1, small enough for a page.
+"""A phrase played once as it stands and once with each knob at four settings, small enough for a page.
 
 `python -m course_lib.display.knob_phrase` has it played anew.
 """
@@ -21,7 +21,7 @@ from course_lib.tone_transfer.decoder import ToneControls
 
 INSTRUMENT, N_NOTES, SLOWER = "violin", 8, 1.4
 FRAMES, EVERY, HARMONICS, BANDS = 288, 4, 18, 9  # 4.6 s; every fourth frame; the same numbers as in js/phrase_knobs.js
-SETTINGS = (0.0, 0.5, 1.0)
+SETTINGS = (0.0, 0.3, 0.6, 1.0)
 PLAYERS = 5  # the mean of all players, and four seeds
 STEP_DB = 0.5
 
@@ -31,7 +31,7 @@ class Renditions(NamedTuple):
 
     expression: (5, 8, 6), of each player. wave: (288,) semitones off the note, at vibrato 1. base: levels in dB as the
     first player has it, (288, 27), harmonics, then noise. turned: the same with each control of all notes at each
-    setting, (6, 3, 288, 27). float64.
+    setting, (6, 4, 288, 27). float64.
     """
 
     expression: Tensor
@@ -47,7 +47,7 @@ def notes() -> list[Note]:
 
 
 def play_phrase() -> dict[str, np.ndarray]:
-    """Have the course's players play it: expression, wave (cents, int8), levels (19, 288, 27), uint8."""
+    """Have the course's players play it: expression, wave (cents, int8), levels (25, 288, 27), uint8."""
     from course_lib.midi_ddsp.render import perform, play
 
     line = notes()
@@ -59,7 +59,7 @@ def play_phrase() -> dict[str, np.ndarray]:
             takes.append(expression[0].clone())
             takes[-1][:, i] = value
     played = [play(line, take, INSTRUMENT, n_frames=FRAMES * EVERY) for take in takes]
-    shaking = played[1 + 3 * CONTROLS.index("vibrato") + 2]
+    shaking = played[len(SETTINGS) * (CONTROLS.index("vibrato") + 1)]
     wave = 12 * torch.log2(shaking.f0_hz[::EVERY] / pitches_hz())
     return {
         "expression": expression.numpy(),
@@ -132,4 +132,10 @@ def _text(numbers: np.ndarray) -> str:
 
 
 if __name__ == "__main__":
-    np.savez_compressed(data_path("midi_ddsp/phrase.npz").with_name("knob_phrase.npz"), **play_phrase())
+    found = play_phrase()
+    np.savez_compressed(
+        data_path("midi_ddsp/phrase.npz").with_name("knob_phrase.npz"),
+        expression=found["expression"],
+        wave=found["wave"],
+        levels=found["levels"],
+    )

@@ -336,9 +336,9 @@ KINDS: dict[str, Kind] = {
     ),
     "phrase_knobs": Kind(
         "Eight notes, six knobs each",
-        "A phrase that the network of the chapter played as it stands, and once more with each knob at 0, a half and 1: "
-        "turn the six knobs of any note, see its pitch, its level and its noise, and hear the phrase. Between the "
-        "settings the page draws straight lines, and what several knobs do together it adds up.",
+        "A phrase that the chapter's network played as it stands, and again with each knob at 0, 0.3, 0.6 and 1: turn "
+        "the six knobs of any note, see its pitch, its level and its noise, and hear the phrase. Between the settings "
+        "the page draws straight lines, and what several knobs do together it adds up.",
         {
             **{name: Numbers((-1.0,) * 8, -1, 1.25) for name in KNOBS},
             "note": Number(6, 1, 8, whole=True),

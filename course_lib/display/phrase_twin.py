@@ -12,7 +12,7 @@ from course_lib.display.knob_phrase import HARMONICS, SETTINGS, owners, pitches_
 from course_lib.midi_ddsp.expression import CONTROLS
 from course_lib.tone_transfer.decoder import ToneControls
 
-SILENT_DB, QUIET_DB = -127.0, -100.0  # the same numbers as in js/phrase_knobs.js
+SILENT_DB, QUIET_DB, LOUDEST_DB = -127.0, -100.0, -6.0  # the same numbers as in js/phrase_knobs.js
 VIBRATO = CONTROLS.index("vibrato")
 
 
@@ -24,29 +24,41 @@ def knobs(state: Mapping[str, Any]) -> Tensor:
 
 
 def edited(state: Mapping[str, Any]) -> ToneControls:
-    """The phrase's controls after all knobs, float64: the network's renditions, their differences added up in dB."""
+    """The phrase's controls after all knobs, float64.
+
+    The differences between the network's renditions are added up in dB: of the level, of each harmonic's share, which
+    then sum to 1 again, and of the noise.
+    """
     r, own = renditions(), owners()
     wanted, base = knobs(state)[own], r.expression[0][own]
-    db = r.base.clone()
+    db, takes = _apart(r.base), _apart(r.turned)
     for i in range(len(CONTROLS)):
         if i != VIBRATO:
-            db += _between(r.turned[i], wanted[:, i]) - _between(r.turned[i], base[:, i])
-    db = torch.where(r.base > SILENT_DB, db.clamp(max=-6.0), SILENT_DB)
+            db = db + _between(takes[i], wanted[:, i]) - _between(takes[i], base[:, i])
+    sounding = r.base[:, :HARMONICS].amax(-1) > SILENT_DB
     f0 = pitches_hz() * 2 ** (r.wave * wanted[:, VIBRATO] / 12)
-    level = torch.where(db > SILENT_DB, 10 ** (db / 20), 0.0)
     k = torch.arange(1, HARMONICS + 1, dtype=torch.float64)
-    parts = torch.where(k * f0.unsqueeze(-1) < 8000, level[:, :HARMONICS], 0.0)
-    total = parts.sum(-1)
-    return ToneControls(
-        f0, total, parts / torch.where(total > 0, total, 1.0).unsqueeze(-1), level[:, HARMONICS:]
+    shares = torch.where(k * f0.unsqueeze(-1) < 8000, 10 ** (db[:, 1 : 1 + HARMONICS] / 20), 0.0)
+    amplitude = torch.where(sounding, 10 ** (db[:, 0].clamp(max=LOUDEST_DB) / 20), 0.0)
+    noise = torch.where(
+        r.base[:, HARMONICS:] > SILENT_DB, 10 ** (db[:, 1 + HARMONICS :].clamp(max=LOUDEST_DB) / 20), 0.0
     )
+    return ToneControls(f0, amplitude, shares / shares.sum(-1, keepdim=True), noise)
 
 
-def _between(turned: Tensor, value: Tensor) -> Tensor:
-    """Renditions (3, n_frames, n) at 0, ½ and 1, at a value (n_frames,): straight lines, the last one prolonged."""
-    upper = value > SETTINGS[1]
-    share = (value - torch.where(upper, SETTINGS[1], SETTINGS[0])) / 0.5
-    low, high = (torch.where(upper.unsqueeze(-1), turned[a], turned[b]) for a, b in ((1, 0), (2, 1)))
+def _apart(levels: Tensor) -> Tensor:
+    """Levels of harmonics and noise (…, 27) as level of all harmonics, their shares, and noise, dB, (…, 28)."""
+    total = 20 * torch.log10((10 ** (levels[..., :HARMONICS] / 20)).sum(-1, keepdim=True))
+    return torch.cat([total, levels[..., :HARMONICS] - total, levels[..., HARMONICS:]], -1)
+
+
+def _between(takes: Tensor, value: Tensor) -> Tensor:
+    """Renditions (4, n_frames, n) at the settings, at a value (n_frames,): straight lines, the last one prolonged."""
+    settings = torch.tensor(SETTINGS, dtype=torch.float64)
+    at = (torch.searchsorted(settings, value.contiguous()) - 1).clamp(0, len(SETTINGS) - 2)
+    share = (value - settings[at]) / (settings[at + 1] - settings[at])
+    frames = torch.arange(takes.shape[1])
+    low, high = takes[at, frames], takes[at + 1, frames]
     return low + share.unsqueeze(-1) * (high - low)
 
 

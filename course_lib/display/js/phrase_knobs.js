@@ -1,5 +1,5 @@
 // A phrase whose notes have six knobs each. PHRASE: see knob_phrase.py; what is added up here is the network's.
-const RATE = 16000, FPS = 62.5, HOP = 256, FRAMES = 288, EVERY = 4, K = 18, BANDS = 9, ROW = K + BANDS, NOTES = 8, SILENT = -127, QUIET = -100;
+const RATE = 16000, FPS = 62.5, HOP = 256, FRAMES = 288, EVERY = 4, K = 18, BANDS = 9, ROW = K + BANDS, NOTES = 8, SILENT = -127, QUIET = -100, LOUDEST = -6, SETTINGS = [0, 0.3, 0.6, 1];
 const NAMES = ["volume", "volume_fluctuation", "volume_peak_position", "vibrato", "brightness", "attack_noise"], VIBRATO = 3;
 const LABELS = ["Volume", "Fluctuation", "Peak position", "Vibrato", "Brightness", "Attack noise"];
 
@@ -9,28 +9,32 @@ function unpack() {
   const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0)), levels = bytes(PHRASE.levels), wave = new Int8Array(bytes(PHRASE.wave).buffer);
   const owner = range(FRAMES, (i) => Math.max(0, PHRASE.start.filter((s) => s <= i * EVERY).length - 1));
   const player = range(5, (p) => range(NOTES, (n) => range(6, (c) => PHRASE.expression[(p * NOTES + n) * 6 + c])));
-  stored = { owner, player, wave, db: (take, i, k) => (levels[(take * FRAMES + i) * ROW + k] - 255) / 2, pitch: owner.map((n) => 440 * 2 ** ((PHRASE.pitch[n] - 69) / 12)) };
+  // Of every take and frame: level of all harmonics, their shares, noise, in dB.
+  const db = (take, i, k) => (levels[(take * FRAMES + i) * ROW + k] - 255) / 2;
+  const apart = range(1 + 6 * SETTINGS.length, (take) => range(FRAMES, (i) => {
+    const row = range(ROW, (k) => db(take, i, k)), total = 20 * Math.log10(row.slice(0, K).reduce((sum, v) => sum + 10 ** (v / 20), 0));
+    return Float64Array.from({ length: ROW + 1 }, (_, k) => (k === 0 ? total : k <= K ? row[k - 1] - total : row[k - 1]));
+  }));
+  stored = { owner, player, wave, db, apart, pitch: owner.map((n) => 440 * 2 ** ((PHRASE.pitch[n] - 69) / 12)) };
   return stored;
 }
-const amplitude = (db) => (db <= SILENT ? 0 : 10 ** (db / 20));
 const knob = (s, n, c) => { const own = s[NAMES[c]][n]; return own < 0 ? unpack().player[s.player][n][c] : own; };
-// Where between the renditions at 0, ½ and 1 a value lies: the take below it, and the share of the one above.
-const place = (c, v) => { const up = +(v > 0.5); return [1 + 3 * c + up, (v - 0.5 * up) / 0.5]; };
+// Between which renditions a value lies: the take below it, and the share of the one above.
+const place = (c, v) => { const at = clamp(SETTINGS.filter((x) => x < v).length - 1, 0, SETTINGS.length - 2); return [1 + SETTINGS.length * c + at, (v - SETTINGS[at]) / (SETTINGS[at + 1] - SETTINGS[at])]; };
 function compute(s) {
   const o = unpack(), values = range(NOTES, (n) => range(6, (c) => knob(s, n, c)));
-  const moves = values.map((row, n) => row.map((v, c) => [place(c, v), place(c, o.player[0][n][c])]));
+  // What differs from the player at rest: [sign, take, share]; a knob that was not turned adds nothing.
+  const moves = values.map((row, n) => row.flatMap((v, c) => (c === VIBRATO || v === o.player[0][n][c] ? [] : [[1, ...place(c, v)], [-1, ...place(c, o.player[0][n][c])]])));
   const f0 = o.pitch.map((f, i) => f * 2 ** (((o.wave[i] / 100) * values[o.owner[i]][VIBRATO]) / 12));
   const frames = range(FRAMES, (i) => {
-    const move = moves[o.owner[i]];
-    const db = range(ROW, (k) => {
-      const base = o.db(0, i, k);
-      if (base <= SILENT) return SILENT;
-      let sum = base;
-      for (let c = 0; c < 6; c++) if (c !== VIBRATO) for (const [sign, [take, share]] of [[1, move[c][0]], [-1, move[c][1]]]) { const low = o.db(take, i, k); sum += sign * (low + share * (o.db(take + 1, i, k) - low)); }
-      return Math.min(sum, -6);
-    });
-    const parts = range(K, (k) => ((k + 1) * f0[i] < RATE / 2 ? amplitude(db[k]) : 0)), total = parts.reduce((a, b) => a + b, 0);
-    return { amplitude: total, shares: Float64Array.from(parts, (v) => (total ? v / total : 0)), noise: Float64Array.from({ length: BANDS }, (_, b) => amplitude(db[K + b])) };
+    const db = Float64Array.from(o.apart[0][i]);
+    for (const [sign, take, share] of moves[o.owner[i]]) { const low = o.apart[take][i], high = o.apart[take + 1][i]; for (let k = 0; k <= ROW; k++) db[k] += sign * (low[k] + share * (high[k] - low[k])); }
+    const parts = Float64Array.from({ length: K }, (_, k) => ((k + 1) * f0[i] < RATE / 2 ? 10 ** (db[k + 1] / 20) : 0)), sum = parts.reduce((a, b) => a + b, 0), sounding = range(K, (k) => o.db(0, i, k)).some((v) => v > SILENT);
+    return {
+      amplitude: sounding ? 10 ** (Math.min(db[0], LOUDEST) / 20) : 0,
+      shares: parts.map((v) => v / sum),
+      noise: Float64Array.from({ length: BANDS }, (_, b) => (o.db(0, i, K + b) > SILENT ? 10 ** (Math.min(db[1 + K + b], LOUDEST) / 20) : 0)),
+    };
   });
   const own = range(FRAMES, (i) => i).filter((i) => o.owner[i] === s.note - 1), level = frames.map((t) => 20 * Math.log10(Math.max(t.amplitude, 1e-6))), heard = own.filter((i) => level[i] > QUIET);
   const centroid = (t) => t.shares.reduce((a, v, k) => a + (k + 1) * v, 0);
