@@ -13,8 +13,16 @@ from typing import Any
 import numpy as np
 import torch
 
+from course_lib.midi_ddsp.annotate import annotate
+from course_lib.midi_ddsp.checkpoint import load_inference
 from course_lib.midi_ddsp.command import add_render
-from course_lib.midi_ddsp.data import load_performances
+from course_lib.midi_ddsp.data import Performance, load_performances
+from course_lib.midi_ddsp.train_pitch import PLAN as PITCH_PLAN
+from course_lib.midi_ddsp.train_pitch import train_pitch
+from course_lib.midi_ddsp.train_synthesis import PLAN as SYNTHESIS_PLAN
+from course_lib.midi_ddsp.train_synthesis import SynthesisLoss, train_synthesis
+from course_lib.midi_ddsp.train_taste import PLAN as EXPRESSION_PLAN
+from course_lib.midi_ddsp.train_taste import train_expression
 from course_lib.midi_ddsp.training import PLAN, train_inference
 from course_lib.soundfiles import blocks_at, check_output, clock, read_sound, write_sound
 from course_lib.tone_transfer.checkpoint import instrument_names, load_instrument
@@ -25,6 +33,12 @@ from course_lib.tone_transfer.training import train
 from course_lib.training import Plan, TrainingRecord, is_first_process, leave_processes
 
 PROGRAM = "python -m course_lib"
+# What of MIDI-DDSP is trained by what, its plan, and its steps.
+GENERATORS: dict[str, tuple[Any, Plan, int]] = {
+    "pitch": (train_pitch, PITCH_PLAN, 3000),
+    "synthesis": (train_synthesis, SYNTHESIS_PLAN, 5000),
+    "expression": (train_expression, EXPRESSION_PLAN, 1000),
+}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -71,12 +85,24 @@ def command_line() -> argparse.ArgumentParser:
     r.add_argument(
         "folder",
         type=Path,
-        help="recordings of one instrument playing one note at a time; for inference, one such folder an instrument",
+        help="recordings of one instrument playing one note at a time; for MIDI-DDSP, one such folder an instrument",
     )
     r.add_argument("--out", type=Path, required=True, metavar="FILE", help="the trained network, .safetensors")
-    r.add_argument("--model", choices=("tone-transfer", "inference"), default="tone-transfer", help="what is trained")
+    r.add_argument(
+        "--model",
+        choices=("tone-transfer", "inference", *GENERATORS),
+        default="tone-transfer",
+        help="what is trained; inference, then pitch, synthesis and expression, in any order, are MIDI-DDSP",
+    )
     r.add_argument("--instrument", metavar="NAME", help="its name; the folder's if left out")
-    r.add_argument("--steps", type=int, default=5000)
+    r.add_argument("--steps", type=int, help="5000 if left out; 3000 for pitch, 1000 for expression")
+    r.add_argument(
+        "--inference",
+        type=Path,
+        metavar="FILE",
+        help="the inference network whose hearing the generators learn from; the course's own if left out",
+    )
+    r.add_argument("--adversary", type=float, default=0.0, metavar="WEIGHT", help="of the adversary (synthesis)")
     r.add_argument("--seed", type=_seed, default=0)
     r.add_argument(
         "--no-resume", action="store_true", help="start over, also if there is a training state to go on from"
@@ -177,14 +203,24 @@ def run_train(options: argparse.Namespace) -> None:
     if not options.folder.is_dir():
         raise ValueError(f"there is no folder {options.folder}")
     _check_device(options.device)
+    steps = GENERATORS[options.model][2] if options.model in GENERATORS else 5000
+    if options.model not in GENERATORS and options.inference is not None:
+        raise ValueError("--inference belongs to pitch, synthesis and expression; leave it out")
+    if options.model != "synthesis" and options.adversary:
+        raise ValueError("--adversary belongs to synthesis; leave it out")
     common: dict[str, Any] = {
-        "steps": options.steps,
+        "steps": steps if options.steps is None else options.steps,
         "resume": not options.no_resume,
         "device": options.device,
         "facts": {"command": f"{PROGRAM} {shlex.join(sys.argv[1:])}"},
     }
     try:
-        record = (_train_inference if options.model == "inference" else _train_instrument)(options, common)
+        if options.model == "tone-transfer":
+            record = _train_instrument(options, common)
+        elif options.model == "inference":
+            record = _train_inference(options, common)
+        else:
+            record = _train_generator(options, common)
         first = is_first_process()
     finally:
         leave_processes()
@@ -208,15 +244,33 @@ def _train_instrument(options: argparse.Namespace, common: dict[str, Any]) -> Tr
 
 
 def _train_inference(options: argparse.Namespace, common: dict[str, Any]) -> TrainingRecord:
+    performances = _performances(options, common)
+    return train_inference(performances, options.out, plan=replace(PLAN, seed=options.seed), **common)[1]
+
+
+def _train_generator(options: argparse.Namespace, common: dict[str, Any]) -> TrainingRecord:
+    performances = _performances(options, common)
+    network, facts = load_inference(options.inference)
+    common["facts"]["inference"] = facts.get("training", {}).get("validation_loss")
+    annotated = {
+        part: annotate(takes, network, options.out.parent / "annotations", progress=sys.stderr.isatty())
+        for part, takes in performances.items()
+    }
+    train, plan, _ = GENERATORS[options.model]
+    if options.adversary:
+        common["parts"] = SynthesisLoss(adversary=options.adversary)
+    record: TrainingRecord = train(annotated, options.out, plan=replace(plan, seed=options.seed), **common)[1]
+    return record
+
+
+def _performances(options: argparse.Namespace, common: dict[str, Any]) -> dict[str, list[Performance]]:
     if options.without or options.instrument:
         raise ValueError("--without and --instrument belong to tone transfer; leave them out")
-    performances = load_performances(options.folder, parts=("train", "validation"))
-    recipes = {
+    common["facts"]["recipes"] = {
         path.parent.name: json.loads(path.read_text(encoding="utf-8")).get("command")
         for path in sorted(options.folder.glob("*/performances.json"))
     }
-    common["facts"]["recipes"] = recipes
-    return train_inference(performances, options.out, plan=replace(PLAN, seed=options.seed), **common)[1]
+    return load_performances(options.folder, parts=("train", "validation"))
 
 
 if __name__ == "__main__":

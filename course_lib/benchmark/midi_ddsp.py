@@ -20,7 +20,7 @@ from course_lib.benchmark import data_file
 from course_lib.clips import data_path, load_clip
 from course_lib.losses import multiscale_spectral_loss
 from course_lib.midi_ddsp.annotate import Annotated, annotate
-from course_lib.midi_ddsp.checkpoint import load_pitch
+from course_lib.midi_ddsp.checkpoint import load_expression, load_pitch, load_synthesis
 from course_lib.midi_ddsp.data import load_performances
 from course_lib.midi_ddsp.expression import ATTACK_FRAMES, CONTROLS, SHORTEST_VIBRATO, extract_expression
 from course_lib.midi_ddsp.hear import hear
@@ -43,6 +43,7 @@ PUBLISHED_RMSE = {"synthesis": 0.19, "expression": 0.14, "instrument_mean": 0.23
 # A vibrato is read off notes of more than 50 frames only; in the training data none shorter than this has one.
 VIBRATO_S = 0.25
 SPEED_S = 30.0
+DIE, MOOD = 0.18, 0.25  # of the player in tools/perform_tunes.py: standard deviation a note, and range either way
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -99,7 +100,11 @@ def run_options(parser: argparse.ArgumentParser, options: argparse.Namespace) ->
     if part in ("all", "adversary"):
         found["adversary"] = compare_adversary(players, options.performances, options.adversary_steps, options.work)
     show(found)
-    path.write_text(json.dumps(table | found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    table |= found
+    cards = path.parent / "midi_ddsp" / "cards.json"
+    if cards.is_file() and {"sweeps", "round_trip", "pitch"} <= set(table):
+        write_cards(cards, table)
+    path.write_text(json.dumps(table, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def measures(
@@ -200,8 +205,9 @@ def round_trips(players: Players, parts: dict[str, Sequence[Annotated]]) -> dict
     For each part, RMSE over all notes of: "synthesis", asked against read off the generated controls; "sound", against
     measured in the sound; "expression", guessed from the notes alone; "told", guessed when told how the note before
     was played; "instrument_mean", the mean of the instrument, which is given what is to be guessed;
-    "shuffled", the same network reading the notes in a random order. "loss": multi-scale spectral loss of the sound
-    played from the true expression, against the recording.
+    "shuffled", the same network reading the notes in a random order; "dice", an estimate of what nobody can guess: the
+    mood and the die of the rule-based player. "loss": multi-scale spectral loss of the sound played from the true
+    expression, against the recording.
     """
     found: dict[str, Any] = {}
     generator = torch.Generator().manual_seed(0)
@@ -231,8 +237,37 @@ def round_trips(players: Players, parts: dict[str, Sequence[Annotated]]) -> dict
                 rows.setdefault(name, []).append(guess - true)
             losses.append(float(multiscale_spectral_loss(sound, p.audio[: len(sound)])))
         found[part] = {name: _rmse(x) for name, x in rows.items()}
+        found[part]["dice"] = dice(annotated)
         found[part]["loss"] = round(float(np.mean(losses)), 3)
     return found
+
+
+def dice(annotated: Sequence[Annotated]) -> dict[str, float]:
+    """RMSE of somebody who knows the rules of tools/perform_tunes.py: how far mood and die move each control.
+
+    What was drawn moves a control by a slope, fitted for each instrument over the notes where anything was drawn.
+    """
+    squares: list[Tensor] = []
+    for name in {a.performance.instrument for a in annotated}:
+        mine = [a for a in annotated if a.performance.instrument == name and a.performance.drawn is not None]
+        if not mine:
+            continue
+        read = torch.cat([a.expression for a in mine])
+        drawn = torch.cat([a.performance.drawn for a in mine if a.performance.drawn is not None])
+        there = torch.isfinite(read).all(-1)
+        read, drawn = read[there], drawn[there]
+        free = (drawn > 0) & (drawn < 1)
+        columns = []
+        for i in range(len(CONTROLS)):
+            x, y = drawn[free[:, i], i], read[free[:, i], i]
+            slope = float(((x - x.mean()) * (y - y.mean())).sum() / (x - x.mean()).square().sum().clamp(min=1e-9))
+            columns.append(slope**2 * (DIE**2 + MOOD**2 / 3) * free[:, i])
+        squares.append(torch.stack(columns, -1))
+    if not squares:
+        return {}
+    joined = torch.cat(squares)
+    by = [round(float(x), 3) for x in joined.mean(0).sqrt()]
+    return {"all": round(float(joined.mean().sqrt()), 3), **dict(zip(CONTROLS, by, strict=True))}
 
 
 def told(players: Players, annotated: Annotated) -> Tensor:
@@ -332,7 +367,29 @@ def compare_pitch(
     rows = {part: heard(folder, [part], work) for part in PARTS}
     for name, network in (("categorical", players.pitch), ("regression", other)):
         found[name] = {part: vibrato_kept(network, annotated) for part, annotated in rows.items()}
+    found["curves"] = pitch_curves({"drawn classes": players.pitch, "regression": other}, rows["test"])
     return found
+
+
+def pitch_curves(networks: dict[str, PitchGenerator], annotated: Sequence[Annotated]) -> dict[str, list[float]]:
+    """The longest note with a clear vibrato, as it was played and as each network plays it: semitones a frame."""
+    best: tuple[int, Any, int] | None = None
+    for lesson in prepare(annotated):
+        length = lesson.plan.end - lesson.plan.start
+        length = torch.where(lesson.plan.expression[:, CONTROLS.index("vibrato")] > 0.6, length, 0)
+        i = int(length.argmax())
+        if best is None or int(length[i]) > best[0]:
+            best = int(length[i]), lesson, i
+    assert best is not None
+    _, lesson, i = best
+    own = (lesson.owner == i) & lesson.sounding
+    curves = {"played": lesson.semitones[own]}
+    for name, network in networks.items():
+        who = network.indices([lesson.annotated.performance.instrument])
+        features = lesson.plan.features(0, len(lesson))
+        (semitones,) = network.generate([features], who, torch.Generator().manual_seed(0))
+        curves[name] = semitones[own]
+    return {name: [round(float(x), 3) for x in curve] for name, curve in curves.items()}
 
 
 def vibrato_kept(network: PitchGenerator, annotated: Sequence[Annotated]) -> dict[str, float]:
@@ -436,6 +493,43 @@ def compare_adversary(players: Players, folder: Path, steps: int, work: Path | N
         network = train_synthesis(annotated, out, steps=steps, parts=parts, plan=plan, start=players.synthesis)[0]
         found[name] = judge(network, players.pitch, annotated["test"][::4])
     return found
+
+
+def write_cards(path: Path, table: dict[str, Any]) -> None:
+    """Put the generators' facts and figures beside those of the inference network."""
+    cards = json.loads(path.read_text(encoding="utf-8"))
+    kinds: dict[str, tuple[Any, str, dict[str, Any]]] = {
+        "pitch": (
+            load_pitch,
+            "notes and expression in; the pitch about each note out, one of 201 classes 250 times a second",
+            {f"vibrato_variance_{part}": table["pitch"]["categorical"][part]["variance"] for part in PARTS},
+        ),
+        "synthesis": (
+            load_synthesis,
+            "notes, expression and pitch in; amplitude, 60 harmonics and 65 noise bands out, 250 times a second",
+            {f"r_{name}": r for name, r in table["sweeps"]["r"]["all"].items()},
+        ),
+        "expression": (
+            load_expression,
+            "notes in; mean and spread of six controls for each out",
+            {f"rmse_{part}": table["round_trip"][part]["expression"]["all"] for part in PARTS},
+        ),
+    }
+    for kind, (load, what, figures) in kinds.items():
+        network, facts = load()
+        training = {key: facts["training"][key] for key in ("steps", "seconds", "device", "torch", "validation_loss")}
+        cards[kind] = {
+            "what": what,
+            "data": cards["inference"]["data"],
+            "command": facts["command"],
+            **training,
+            "weights": sum(x.numel() for x in network.parameters()),
+            "instruments": list(network.config.instruments),
+            **figures,
+            "limits": "one voice, dry, MIDI pitches of tools/perform_tunes.py; a rule-based player's taste",
+            "licence": cards["inference"]["licence"],
+        }
+    path.write_text(json.dumps(cards, indent=1) + "\n", encoding="utf-8")
 
 
 def show(found: dict[str, Any]) -> None:

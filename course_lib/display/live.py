@@ -24,6 +24,8 @@ CLEAN_DB = 40  # from here up a target has no noise: the same number as in js/ma
 LANDSCAPE_LOSSES = ("waveform_l1", "waveform_mse", "spectral_l1", "multiscale", "transport", "transport_sharp", "lag")
 ESCAPE_LOSSES = ("waveform_l1", "spectral_l1", "transport", "transport_sharp", "lag")
 BREATH_DB = tuple(float(round(max(-60.0, -10.0 - 320.0 * (b / 32 - 0.28) ** 2))) for b in range(33))
+# As in midi_ddsp/expression.py, and in js/phrase_knobs.js.
+KNOBS = ("volume", "volume_fluctuation", "volume_peak_position", "vibrato", "brightness", "attack_noise")
 DIGITS = 6  # decimals kept in the page: more than a slider can set, and the same text on every machine
 
 
@@ -331,6 +333,20 @@ KINDS: dict[str, Kind] = {
             "floor_db": Number(-70, -100, -40),
             "partial": Number(2, 1, 3, whole=True),
         },
+    ),
+    "phrase_knobs": Kind(
+        "Eight notes, six knobs each",
+        "A phrase that the chapter's network played as it stands, and again with each knob at 0, 0.3, 0.6 and 1: turn "
+        "the six knobs of any note, see its pitch, its level and its noise, and hear the phrase. Between the settings "
+        "the page draws straight lines, and what several knobs do together it adds up.",
+        {
+            **{name: Numbers((-1.0,) * 8, -1, 1.25) for name in KNOBS},
+            "note": Number(6, 1, 8, whole=True),
+            "all": Choice(False, (False, True)),
+            "player": Choice(0, (0, 1, 2, 3, 4)),
+        },
+        ("synth",),
+        data="knob_phrase",
     ),
     "mixer": Kind(
         "A mixer for four",

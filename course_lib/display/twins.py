@@ -19,6 +19,7 @@ from course_lib.display.heard_twin import taken_apart
 from course_lib.display.knob_twins import note_knobs
 from course_lib.display.mixer_twin import mixer
 from course_lib.display.noise_twins import noise_bands
+from course_lib.display.phrase_twin import phrase_knobs
 from course_lib.display.player_twin import player
 from course_lib.display.roll_twin import note_roll
 from course_lib.display.room_twins import room
@@ -284,4 +285,5 @@ TWINS: dict[str, Callable[[State], dict[str, Any]]] = {
     "player": player,
     "taken_apart": taken_apart,
     "mixer": mixer,
+    "phrase_knobs": phrase_knobs,
 }

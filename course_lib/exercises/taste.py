@@ -1,0 +1,136 @@
+"""Exercises of the chapter "A player's taste"."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from course_lib.exercises.base import Exercise, Wrong, call, close, expect_tensor
+
+
+def surprise(x: Tensor, mean: Tensor, spread: Tensor) -> Tensor:
+    """Mean negative log-likelihood (less a constant) of what was heard, x, of a mean and a spread; NaN: unheard."""
+    values = (x - mean).square() / (2 * spread.square()) + spread.log()
+    return values[~torch.isnan(x)].mean()
+
+
+def _judge_surprise(answer: Any) -> str:
+    rng = np.random.default_rng(47)
+    for _ in range(4):
+        x, mean, spread = rng.random((7, 6)), rng.random((7, 6)), rng.uniform(0.05, 0.6, (7, 6))
+        x[rng.random((7, 6)) < 0.2] = np.nan
+        x[0, 0], x[0, 1] = 0.5, np.nan
+        inputs = tuple(torch.tensor(value) for value in (x, mean, spread))
+        got_value = call(answer, *inputs)
+        if isinstance(got_value, Tensor) and bool(torch.isnan(got_value).any()):
+            raise Wrong("NaN: leave out what was not heard, x[~torch.isnan(x)], before the mean.")
+        got = float(expect_tensor(got_value, ()))
+        d2 = (x - mean) ** 2
+        right = np.nanmean(d2 / (2 * spread**2) + np.log(spread) + 0 * x)
+        if np.isclose(got, right, rtol=1e-6):
+            continue
+        zeroed = np.where(np.isnan(x), 0, d2 / (2 * spread**2) + np.log(spread))
+        mistakes = {
+            "without log σ the best spread is an infinite one.": np.nanmean(d2 / (2 * spread**2)),
+            "divide by 2σ², not by 2σ.": np.nanmean(d2 / (2 * spread) + np.log(spread) + 0 * x),
+            "the 2 of 2σ² is missing.": np.nanmean(d2 / spread**2 + np.log(spread) + 0 * x),
+            "that is the sum; a mean does not grow with the score.": np.nansum(
+                d2 / (2 * spread**2) + np.log(spread) + 0 * x
+            ),
+            "what was not heard counts as 0 here: leave it out of the mean.": zeroed.mean(),
+            "log σ² is twice log σ.": np.nanmean(d2 / (2 * spread**2) + 2 * np.log(spread) + 0 * x),
+        }
+        for message, value in mistakes.items():
+            if np.isclose(got, value, rtol=1e-6):
+                raise Wrong(message)
+        raise Wrong(f"for one case the answer is {right:.4f}; yours is {got:.4f}.")
+    return "the likelihood of four random scores, with notes unheard."
+
+
+def lasting(performance: Tensor, mean: Tensor) -> Tensor:
+    """Correlation (6,) of each note's deviation from the mean performance with the next note's."""
+    off = performance - mean
+    now, after = off[:-1] - off[:-1].mean(0), off[1:] - off[1:].mean(0)
+    return (now * after).sum(0) / (now.square().sum(0) * after.square().sum(0)).sqrt()
+
+
+def _judge_lasting(answer: Any) -> str:
+    rng = np.random.default_rng(53)
+    for count in (12, 60):
+        mean = 2 * rng.normal(0, 1, (count, 6)).cumsum(0)
+        off = rng.normal(0.4, 1, (count, 6))
+        for i in range(1, count):
+            off[i] += 0.6 * off[i - 1]
+        got = expect_tensor(call(answer, torch.tensor(mean + off), torch.tensor(mean)), (6,))
+
+        def r(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+            return np.array([np.corrcoef(a[:, j], b[:, j])[0, 1] for j in range(6)])
+
+        right = r(off[:-1], off[1:])
+        if close(got, torch.tensor(right), 1e-6):
+            continue
+        played = mean + off
+        now, after = off[:-1], off[1:]
+        centred = (now - now.mean(0)) * (after - after.mean(0))
+        mistakes = {
+            "that is of the performance itself; take the mean performance off first.": r(played[:-1], played[1:]),
+            "a note with itself: pair note n with note n + 1.": np.ones(6),
+            "that is of the performance with the mean, not of one note with the next.": r(played, mean),
+            "the deviations have a mean of their own: Pearson's r takes it off.": (now * after).sum(0)
+            / np.sqrt((now**2).sum(0) * (after**2).sum(0)),
+            "a covariance; divide by both standard deviations.": centred.mean(0),
+        }
+        for message, value in mistakes.items():
+            if close(got, torch.tensor(value), 1e-6):
+                raise Wrong(message)
+        raise Wrong(f"for the first control the answer is {right[0]:.3f}; yours is {float(got[0]):.3f}.")
+    return "correlations of two random performances, note by note."
+
+
+EXERCISES = [
+    Exercise(
+        "taste-1",
+        _judge_surprise,
+        ("One number for each control of each note, then the mean of those that are not NaN.",
+         "values = (x − mean)² / (2 · spread²) + log spread; values[~torch.isnan(x)].mean()"),
+        surprise,
+        "The first term rewards a wide spread where the mean is off, the second a narrow one everywhere else.",
+    ),
+    Exercise(
+        "taste-2",
+        _judge_lasting,
+        ("off = performance − mean; pair off[:-1] with off[1:].",
+         "Take each one's mean off over the notes, multiply, sum, and divide by the root of both sums of squares."),
+        lasting,
+        "The mean performance must go first: it rises and falls with the tune, whoever plays.",
+    ),
+]  # fmt: skip
+
+
+def _plain(performance: Tensor, mean: Tensor) -> Tensor:
+    return lasting(performance, torch.zeros_like(mean))
+
+
+def _uncentred(performance: Tensor, mean: Tensor) -> Tensor:
+    off = performance - mean
+    now, after = off[:-1], off[1:]
+    return (now * after).sum(0) / (now.square().sum(0) * after.square().sum(0)).sqrt()
+
+
+MISTAKES = {
+    "taste-1": [
+        (lambda x, m, s: ((x - m).square() / (2 * s.square())).nanmean(), "infinite"),
+        (lambda x, m, s: ((x - m).square() / s.square() + s.log() + 0 * x).nanmean(), "missing"),
+        (lambda x, m, s: ((x - m).square() / (2 * s.square()) + s.log() + 0 * x).nansum(), "sum"),
+        (lambda x, m, s: ((x - m).square() / (2 * s.square()) + s.log()).mean(), "NaN"),
+        (lambda x, m, s: ((x - m).square() / (2 * s.square()) + s.log()).nan_to_num().mean(), "counts as 0"),
+    ],
+    "taste-2": [
+        (_plain, "performance itself"),
+        (_uncentred, "mean of their own"),
+        (lambda p, m: torch.ones(6), "itself"),
+    ],
+}
