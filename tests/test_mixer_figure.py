@@ -63,3 +63,17 @@ def test_the_levels_drawn_are_those_heard():
     want = 10 * torch.log10(power[::5] * float(torch.tensor(torch.pi / 4 * 1.5).sin()) ** 2)
     assert torch.tensor(mixer(state)["left_db"])[20:60] == pytest.approx(want[20:60].float(), abs=0.1)
     assert mixer(state)["balance_db"] < -6
+
+
+def test_a_slider_changes_one_voice_and_leaves_the_lists_whole():
+    state = live_figure("mixer").state
+    changed = _live.run_node(
+        f"{live.node_module('mixer')}{_live.READ}console.log(JSON.stringify(figure.controls.filter((c) => c.put)"
+        ".map((c) => [c.key, c.put(c.min, data), c.get({ ...data, ...c.put(c.max, data) }) === c.max])));",
+        state,
+    )
+    assert len(changed) == 8 and all(there for *_, there in changed)
+    for key, patch, _ in changed:
+        assert key not in state  # else the page would take it for a number
+        ((name, values),) = patch.items()
+        assert sum(new != old for new, old in zip(values, state[name], strict=True)) == 1
