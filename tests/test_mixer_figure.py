@@ -50,7 +50,7 @@ def test_the_page_makes_the_sound_that_the_library_makes(pitch):
         "console.log(JSON.stringify([[...left], [...left.right]]));",
         state,
     )
-    sound = torch.tensor(page) / 10 ** (18 / 20)
+    sound = torch.tensor(page) / 10 ** (24 / 20)
     ours = mixer_sound(state, page_noise((FRAMES + 24) * 256))
     assert sound.shape == ours.shape and ours.abs().max() > 0.01
     assert (sound - ours).abs().max() < 2e-4 * ours.abs().max()
@@ -63,3 +63,17 @@ def test_the_levels_drawn_are_those_heard():
     want = 10 * torch.log10(power[::5] * float(torch.tensor(torch.pi / 4 * 1.5).sin()) ** 2)
     assert torch.tensor(mixer(state)["left_db"])[20:60] == pytest.approx(want[20:60].float(), abs=0.1)
     assert mixer(state)["balance_db"] < -6
+
+
+def test_a_slider_changes_one_voice_and_leaves_the_lists_whole():
+    state = live_figure("mixer").state
+    changed = _live.run_node(
+        f"{live.node_module('mixer')}{_live.READ}console.log(JSON.stringify(figure.controls.filter((c) => c.put)"
+        ".map((c) => [c.key, c.put(c.min, data), c.get({ ...data, ...c.put(c.max, data) }) === c.max])));",
+        state,
+    )
+    assert len(changed) == 8 and all(there for *_, there in changed)
+    for key, patch, _ in changed:
+        assert key not in state  # else the page would take it for a number
+        ((name, values),) = patch.items()
+        assert sum(new != old for new, old in zip(values, state[name], strict=True)) == 1

@@ -48,7 +48,7 @@ def play_phrase() -> tuple[np.ndarray, np.ndarray]:
     phrase = [[note for note in voice if note.end_s < end_s] for voice in voices]
     pitches, levels = [], []
     for seed, (notes, player) in enumerate(zip(phrase, PLAYERS, strict=True), 1):
-        expression = perform(notes, player, seed=seed)
+        expression = perform(notes, player)  # the mean performance: nobody stands out
         controls = play(notes, expression, player, seed=seed, n_frames=FRAMES * EVERY)
         tuned = tune_to_bass(notes, phrase[-1])
         plans = [NotePlan(line, expression) for line in (notes, tuned)]

@@ -1,4 +1,4 @@
-"""A small panel for a running kernel: upload a recording, choose an instrument, hear it played."""
+"""Small panels for a running kernel: upload a recording or a score, choose an instrument, hear it played."""
 
 from __future__ import annotations
 
@@ -81,3 +81,75 @@ def upload_panel() -> Any:
 
     button.on_click(play)
     return widgets.VBox([upload, instrument, octave, shift, button, output])
+
+
+def play_midi(path: str | Path, instrument: str | None = None, seed: int | None = None, most_s: float = 30.0) -> None:
+    """Perform the beginning of a MIDI file and show it to listen to; what is wrong with it is said in one line.
+
+    Args:
+        path: of a MIDI file.
+        instrument: who plays every voice; None: those nearest to the file's programs.
+        seed: of the performance; None: the mean one.
+        most_s: how much of it is played, s.
+
+    Chapter: book/midi_ddsp/end_to_end.ipynb
+    """
+    from course_lib.display.audio import listen
+    from course_lib.midi_ddsp import mix, perform, play, synthesise
+    from course_lib.midi_ddsp.command import playable
+    from course_lib.midi_ddsp.players import instrument_of, out_of_range
+    from course_lib.scores import read_midi
+
+    try:
+        score = read_midi(path)
+        stems = []
+        for number, voice in enumerate(score.voices):
+            notes = [note for note in playable(voice.notes)[0] if note.end_s <= most_s]
+            player = instrument or instrument_of(voice.program)
+            if not notes:
+                continue
+            beyond = len(out_of_range(notes, player))
+            print(f"{voice.name}: {player}, {len(notes)} notes" + (f", {beyond} out of its range" if beyond else ""))
+            own = None if seed is None else seed + number
+            controls = play(notes, perform(notes, player, seed=own), player, seed=(seed or 0) + number)
+            stems.append(synthesise(controls, seed=(seed or 0) + number))
+    except (ValueError, FileNotFoundError) as error:
+        print(f"This cannot be played: {error}")
+        return
+    for remark in score.remarks:
+        print(remark)
+    if not stems:
+        print(f"This cannot be played: no note ends within the first {most_s:g} s.")
+        return
+    sound = mix(stems)
+    listen(sound * (0.5 / max(1e-6, float(sound.abs().max()))), 16_000)
+
+
+def midi_upload_panel() -> Any:
+    """Return a panel of ipywidgets: a MIDI file, an instrument, a seed, and a button. Needs a running kernel.
+
+    Chapter: book/midi_ddsp/end_to_end.ipynb
+    """
+    import ipywidgets as widgets
+
+    from course_lib.midi_ddsp.players import RANGES
+
+    upload = widgets.FileUpload(accept=".mid,.midi", multiple=False, description="MIDI file")
+    instrument = widgets.Dropdown(options=[("as in the file", None), *((n, n) for n in RANGES)], description="Player")
+    seed = widgets.IntSlider(value=1, min=0, max=99, description="Seed")
+    button, output = widgets.Button(description="Play"), widgets.Output()
+
+    def play(_: Any) -> None:
+        output.clear_output()
+        file = uploaded_file(upload.value)
+        with output:
+            if file is None:
+                print("Choose a MIDI file first; half a minute of it is played.")
+                return
+            with tempfile.TemporaryDirectory() as folder:
+                path = Path(folder) / "song.mid"
+                path.write_bytes(file[1])
+                play_midi(path, instrument.value, seed.value)
+
+    button.on_click(play)
+    return widgets.VBox([upload, instrument, seed, button, output])

@@ -49,7 +49,7 @@ function stems(pitch) {
     return tone.map((x, i) => x + breath[i]);
   }));
 }
-const LOUDER = 18;
+const LOUDER = 24;
 function mixed(s, n) {
   const voices = stems(s.pitch), N = FRAMES * HOP, [left, right] = [n.left, n.right].map((g) => {
     const ear = new Float32Array(N);
@@ -95,8 +95,8 @@ const figure = {
   title: "A mixer for four",
   controls: [
     ...VOICES.flatMap((name, v) => [
-      { key: "gains_db", label: `${name}, level`, min: -30, max: 6, step: 0.5, get: (s) => s.gains_db[v], put: put("gains_db", v), show: loud },
-      { key: "pans", label: `${name}, place`, min: -1, max: 1, step: 0.05, get: (s) => s.pans[v], put: put("pans", v), show: side },
+      { key: `gain ${v}`, label: `${name}, level`, min: -30, max: 6, step: 0.5, get: (s) => s.gains_db[v], put: put("gains_db", v), show: loud },
+      { key: `pan ${v}`, label: `${name}, place`, min: -1, max: 1, step: 0.05, get: (s) => s.pans[v], put: put("pans", v), show: side },
     ]),
     { key: "apart_ms", label: "Onsets apart", min: 0, max: 60, step: 1, whole: true, show: (v) => `${v} ms` },
     { key: "pitch", label: "Pitch", options: [["played", "as played"], ["straight", "straight, tempered"], ["just", "straight, pure"]] },
@@ -112,7 +112,7 @@ const figure = {
       g.fillStyle = p.bg; g.font = "600 12px system-ui, sans-serif"; g.textAlign = "center"; g.textBaseline = "middle";
       g.fillText(name.slice(0, 2), a.X(x), a.Y(y) + 0.5);
     });
-    const b = plot(levels, { title: "Level (dB)", legend: [["left", p.mine], ["right", p.goal], ["voices", p.soft]], x: [0, (FRAMES * HOP) / RATE], y: [-80, -20], yTicks: [-80, -60, -40, -20], xLabel: "time (s)" }, p), cut = (x) => x.map((v) => Math.max(v, -80));
+    const b = plot(levels, { title: "Level (dB)", legend: [["left", p.mine], ["right", p.goal], ["voices", p.soft]], x: [0, (FRAMES * HOP) / RATE], y: [-80, -10], yTicks: [-80, -60, -40, -20], xLabel: "time (s)" }, p), cut = (x) => x.map((v) => Math.max(v, -80));
     VOICES.forEach((_, v) => b.line(xs, cut(n.voices_db.slice(v * xs.length, (v + 1) * xs.length)), p.soft, 0.8));
     b.line(xs, cut(n.right_db), p.goal, 1.8);
     b.line(xs, cut(n.left_db), p.mine, 1.8);
