@@ -22,6 +22,7 @@ from course_lib.tone_transfer.decoder import ToneControls
 INSTRUMENT, N_NOTES, SLOWER = "violin", 8, 1.4
 FRAMES, EVERY, HARMONICS, BANDS = 288, 4, 18, 9  # 4.6 s; every fourth frame; the same numbers as in js/phrase_knobs.js
 SETTINGS = (0.0, 0.3, 0.6, 1.0)
+TURNED = tuple(i for i, name in enumerate(CONTROLS) if name != "vibrato")  # that one is a wave, scaled
 PLAYERS = 5  # the mean of all players, and four seeds
 STEP_DB = 0.5
 
@@ -30,8 +31,8 @@ class Renditions(NamedTuple):
     """What the page has.
 
     expression: (5, 8, 6), of each player. wave: (288,) semitones off the note, at vibrato 1. base: levels in dB as the
-    first player has it, (288, 27), harmonics, then noise. turned: the same with each control of all notes at each
-    setting, (6, 4, 288, 27). float64.
+    first player has it, (288, 27), harmonics, then noise. turned: the same with each control of `TURNED`, of all notes,
+    at each setting, (5, 4, 288, 27). float64.
     """
 
     expression: Tensor
@@ -47,19 +48,21 @@ def notes() -> list[Note]:
 
 
 def play_phrase() -> dict[str, np.ndarray]:
-    """Have the course's players play it: expression, wave (cents, int8), levels (25, 288, 27), uint8."""
+    """Have the course's players play it: expression, wave (cents, int8), levels (21, 288, 27), uint8."""
     from course_lib.midi_ddsp.render import perform, play
 
     line = notes()
     expression = torch.stack([perform(line, INSTRUMENT, seed=seed or None) for seed in range(PLAYERS)])
     expression = expression.clamp(0, 1.2).round(decimals=2)
-    takes = [expression[0]]
-    for i in range(len(CONTROLS)):
-        for value in SETTINGS:
-            takes.append(expression[0].clone())
-            takes[-1][:, i] = value
-    played = [play(line, take, INSTRUMENT, n_frames=FRAMES * EVERY) for take in takes]
-    shaking = played[len(SETTINGS) * (CONTROLS.index("vibrato") + 1)]
+
+    def turned(control: int, value: float) -> ToneControls:
+        take = expression[0].clone()
+        take[:, control] = value
+        return play(line, take, INSTRUMENT, n_frames=FRAMES * EVERY)
+
+    played = [play(line, expression[0], INSTRUMENT, n_frames=FRAMES * EVERY)]
+    played += [turned(i, value) for i in TURNED for value in SETTINGS]
+    shaking = turned(CONTROLS.index("vibrato"), 1.0)
     wave = 12 * torch.log2(shaking.f0_hz[::EVERY] / pitches_hz())
     return {
         "expression": expression.numpy(),
@@ -108,7 +111,7 @@ def renditions() -> Renditions:
     """The numbers behind the page's figure, after rounding."""
     stored = {name: torch.from_numpy(x.astype(np.float64)) for name, x in _stored().items()}
     db = (stored["levels"] - 255) * STEP_DB
-    turned = db[1:].reshape(len(CONTROLS), len(SETTINGS), FRAMES, -1)
+    turned = db[1:].reshape(len(TURNED), len(SETTINGS), FRAMES, -1)
     return Renditions(stored["expression"].round(decimals=2), stored["wave"] / 100, db[0], turned)
 
 

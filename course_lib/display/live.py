@@ -338,7 +338,8 @@ KINDS: dict[str, Kind] = {
         "Eight notes, six knobs each",
         "A phrase that the chapter's network played as it stands, and again with each knob at 0, 0.3, 0.6 and 1: turn "
         "the six knobs of any note, see its pitch, its level and its noise, and hear the phrase. Between the settings "
-        "the page draws straight lines, and what several knobs do together it adds up.",
+        "the page draws straight lines; what several knobs do together it adds up, and the vibrato is the wave at 1, "
+        "scaled. Where two knobs bend the same curve, as fluctuation and peak do, that is rough.",
         {
             **{name: Numbers((-1.0,) * 8, -1, 1.25) for name in KNOBS},
             "note": Number(6, 1, 8, whole=True),

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from course_lib.display.knob_phrase import HARMONICS, SETTINGS, owners, pitches_hz, renditions
+from course_lib.display.knob_phrase import HARMONICS, SETTINGS, TURNED, owners, pitches_hz, renditions
 from course_lib.midi_ddsp.expression import CONTROLS
 from course_lib.tone_transfer.decoder import ToneControls
 
@@ -32,9 +32,8 @@ def edited(state: Mapping[str, Any]) -> ToneControls:
     r, own = renditions(), owners()
     wanted, base = knobs(state)[own], r.expression[0][own]
     db, takes = _apart(r.base), _apart(r.turned)
-    for i in range(len(CONTROLS)):
-        if i != VIBRATO:
-            db = db + _between(takes[i], wanted[:, i]) - _between(takes[i], base[:, i])
+    for take, i in zip(takes, TURNED, strict=True):
+        db = db + _between(take, wanted[:, i]) - _between(take, base[:, i])
     sounding = r.base[:, :HARMONICS].amax(-1) > SILENT_DB
     f0 = pitches_hz() * 2 ** (r.wave * wanted[:, VIBRATO] / 12)
     k = torch.arange(1, HARMONICS + 1, dtype=torch.float64)

@@ -50,44 +50,53 @@ def _judge_surprise(answer: Any) -> str:
     return "the likelihood of four random scores, with notes unheard."
 
 
-def lasting(performance: Tensor, mean: Tensor) -> Tensor:
-    """Correlation (6,) of each note's deviation from the mean performance with the next note's."""
-    off = performance - mean
-    now, after = off[:-1] - off[:-1].mean(0), off[1:] - off[1:].mean(0)
+def lasting(performances: Tensor, mean: Tensor) -> Tensor:
+    """Correlation (6,) of each note's deviation from the mean performance with the next note's, over all performances."""
+    off = performances - mean
+    now, after = off[:, :-1].flatten(0, 1), off[:, 1:].flatten(0, 1)
+    now, after = now - now.mean(0), after - after.mean(0)
     return (now * after).sum(0) / (now.square().sum(0) * after.square().sum(0)).sqrt()
+
+
+def _r(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Pearson's r of (…, 6) with (…, 6)."""
+    a, b = a.reshape(-1, 6), b.reshape(-1, 6)
+    return np.array([np.corrcoef(a[:, j], b[:, j])[0, 1] for j in range(6)])
 
 
 def _judge_lasting(answer: Any) -> str:
     rng = np.random.default_rng(53)
-    for count in (12, 60):
+    for takes, count in ((5, 12), (9, 30)):
         mean = 2 * rng.normal(0, 1, (count, 6)).cumsum(0)
-        off = rng.normal(0.4, 1, (count, 6))
-        for i in range(1, count):
-            off[i] += 0.6 * off[i - 1]
+        off = 0.4 + rng.normal(0, 0.8, (takes, 1, 6)) + rng.normal(0, 1, (takes, count, 6))
         got = expect_tensor(call(answer, torch.tensor(mean + off), torch.tensor(mean)), (6,))
-
-        def r(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-            return np.array([np.corrcoef(a[:, j], b[:, j])[0, 1] for j in range(6)])
-
-        right = r(off[:-1], off[1:])
+        right = _r(off[:, :-1], off[:, 1:])
         if close(got, torch.tensor(right), 1e-6):
             continue
         played = mean + off
-        now, after = off[:-1], off[1:]
-        centred = (now - now.mean(0)) * (after - after.mean(0))
+        flat = off.reshape(-1, 6)
+        centred = off - off.mean(1, keepdims=True)
+        now, after = off[:, :-1].reshape(-1, 6), off[:, 1:].reshape(-1, 6)
         mistakes = {
-            "that is of the performance itself; take the mean performance off first.": r(played[:-1], played[1:]),
+            "that is of the performances themselves; take the mean performance off first.": _r(
+                played[:, :-1], played[:, 1:]
+            ),
             "a note with itself: pair note n with note n + 1.": np.ones(6),
-            "that is of the performance with the mean, not of one note with the next.": r(played, mean),
+            "the last note of one performance is paired with the first of the next: cut along the notes, axis 1.": _r(
+                flat[:-1], flat[1:]
+            ),
+            "each performance's own mean is taken off, and with it a mood that lasts to the end.": _r(
+                centred[:, :-1], centred[:, 1:]
+            ),
+            "pairs of performances instead of pairs of notes: the notes are axis 1.": _r(off[:-1], off[1:]),
             "the deviations have a mean of their own: Pearson's r takes it off.": (now * after).sum(0)
             / np.sqrt((now**2).sum(0) * (after**2).sum(0)),
-            "a covariance; divide by both standard deviations.": centred.mean(0),
         }
         for message, value in mistakes.items():
             if close(got, torch.tensor(value), 1e-6):
                 raise Wrong(message)
         raise Wrong(f"for the first control the answer is {right[0]:.3f}; yours is {float(got[0]):.3f}.")
-    return "correlations of two random performances, note by note."
+    return "correlations of two random sets of performances, note by note."
 
 
 EXERCISES = [
@@ -102,21 +111,30 @@ EXERCISES = [
     Exercise(
         "taste-2",
         _judge_lasting,
-        ("off = performance − mean; pair off[:-1] with off[1:].",
-         "Take each one's mean off over the notes, multiply, sum, and divide by the root of both sums of squares."),
+        ("off = performances − mean; pair off[:, :-1] with off[:, 1:], and put all pairs in one row: flatten(0, 1).",
+         "Take each side's mean off, multiply, sum, and divide by the root of both sums of squares."),
         lasting,
         "The mean performance must go first: it rises and falls with the tune, whoever plays.",
     ),
 ]  # fmt: skip
 
 
-def _plain(performance: Tensor, mean: Tensor) -> Tensor:
-    return lasting(performance, torch.zeros_like(mean))
+def _plain(performances: Tensor, mean: Tensor) -> Tensor:
+    return lasting(performances, torch.zeros_like(mean))
 
 
-def _uncentred(performance: Tensor, mean: Tensor) -> Tensor:
-    off = performance - mean
-    now, after = off[:-1], off[1:]
+def _within(performances: Tensor, mean: Tensor) -> Tensor:
+    off = performances - mean
+    return lasting(off - off.mean(1, keepdim=True), torch.zeros_like(mean))
+
+
+def _across(performances: Tensor, mean: Tensor) -> Tensor:
+    return lasting((performances - mean).transpose(0, 1), torch.zeros(6))
+
+
+def _uncentred(performances: Tensor, mean: Tensor) -> Tensor:
+    off = performances - mean
+    now, after = off[:, :-1].flatten(0, 1), off[:, 1:].flatten(0, 1)
     return (now * after).sum(0) / (now.square().sum(0) * after.square().sum(0)).sqrt()
 
 
@@ -129,7 +147,9 @@ MISTAKES = {
         (lambda x, m, s: ((x - m).square() / (2 * s.square()) + s.log()).nan_to_num().mean(), "counts as 0"),
     ],
     "taste-2": [
-        (_plain, "performance itself"),
+        (_plain, "performances themselves"),
+        (_within, "lasts to the end"),
+        (_across, "axis 1"),
         (_uncentred, "mean of their own"),
         (lambda p, m: torch.ones(6), "itself"),
     ],

@@ -16,7 +16,7 @@ from course_lib.scores.notes import Note, check_notes
 from course_lib.tone_transfer.decoder import stack
 
 N_CONTROLS = len(CONTROLS)
-N_NOTE_FEATURES = 8
+N_NOTE_FEATURES = 7
 LOWEST, HIGHEST = 0.0, 1.25  # where a performance's controls lie; what is generated is cut off there
 LEAST_SPREAD = 0.02
 
@@ -133,7 +133,7 @@ class ExpressionGenerator(nn.Module):
 
 
 def note_features(notes: Sequence[Note]) -> Tensor:
-    """Describe the notes of one voice, in order: (n_notes, 8), numbers of about −1 … 1."""
+    """Describe the notes of one voice, in order: (n_notes, 7), numbers of about −1 … 1."""
     pitch = torch.tensor([note.pitch for note in notes], dtype=torch.float32)
     onset = torch.tensor([note.onset_s for note in notes], dtype=torch.float64)
     end = torch.tensor([note.end_s for note in notes], dtype=torch.float64)
@@ -150,7 +150,6 @@ def note_features(notes: Sequence[Note]) -> Tensor:
             torch.cat([one, gap * 4.0]),
             torch.cat([gap * 4.0, one]),
             torch.cat([one, torch.zeros(len(notes) - 1)]),
-            ((length - 0.15) / 0.6).clamp(0, 1),
         ],
         -1,
     )

@@ -11,7 +11,7 @@ function unpack() {
   const player = range(5, (p) => range(NOTES, (n) => range(6, (c) => PHRASE.expression[(p * NOTES + n) * 6 + c])));
   // Of every take and frame: level of all harmonics, their shares, noise, in dB.
   const db = (take, i, k) => (levels[(take * FRAMES + i) * ROW + k] - 255) / 2;
-  const apart = range(1 + 6 * SETTINGS.length, (take) => range(FRAMES, (i) => {
+  const apart = range(1 + 5 * SETTINGS.length, (take) => range(FRAMES, (i) => {
     const row = range(ROW, (k) => db(take, i, k)), total = 20 * Math.log10(row.slice(0, K).reduce((sum, v) => sum + 10 ** (v / 20), 0));
     return Float64Array.from({ length: ROW + 1 }, (_, k) => (k === 0 ? total : k <= K ? row[k - 1] - total : row[k - 1]));
   }));
@@ -20,7 +20,7 @@ function unpack() {
 }
 const knob = (s, n, c) => { const own = s[NAMES[c]][n]; return own < 0 ? unpack().player[s.player][n][c] : own; };
 // Between which renditions a value lies: the take below it, and the share of the one above.
-const place = (c, v) => { const at = clamp(SETTINGS.filter((x) => x < v).length - 1, 0, SETTINGS.length - 2); return [1 + SETTINGS.length * c + at, (v - SETTINGS[at]) / (SETTINGS[at + 1] - SETTINGS[at])]; };
+const place = (c, v) => { const at = clamp(SETTINGS.filter((x) => x < v).length - 1, 0, SETTINGS.length - 2); return [1 + SETTINGS.length * (c - (c > VIBRATO)) + at, (v - SETTINGS[at]) / (SETTINGS[at + 1] - SETTINGS[at])]; };
 function compute(s) {
   const o = unpack(), values = range(NOTES, (n) => range(6, (c) => knob(s, n, c)));
   // What differs from the player at rest: [sign, take, share]; a knob that was not turned adds nothing.
