@@ -573,7 +573,8 @@ def show(found: dict[str, Any]) -> None:
             print(f"spectral loss, played from the true expression: {found['round_trip'][part]['loss']}")
     for name in ("real", "speed", "pitch", "loss", "adversary"):
         if name in found:
-            print(f"{name}: {json.dumps(found[name])}", flush=True)
+            short = {key: value for key, value in found[name].items() if key != "curves"}
+            print(f"{name}: {json.dumps(short)}", flush=True)
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
