@@ -43,6 +43,7 @@ PUBLISHED_RMSE = {"synthesis": 0.19, "expression": 0.14, "instrument_mean": 0.23
 # A vibrato is read off notes of more than 50 frames only; in the training data none shorter than this has one.
 VIBRATO_S = 0.25
 SPEED_S = 30.0
+CURVE_FRAMES = 400  # of the curves that are stored for the page
 DIE, MOOD = 0.18, 0.25  # of the player in tools/perform_tunes.py: standard deviation a note, and range either way
 
 
@@ -63,8 +64,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--steps", type=int, default=1500, help="training steps of the losses compared")
     parser.add_argument("--adversary-steps", type=int, default=600, help="training steps with and without adversary")
-    parser.add_argument("--regressor", type=Path, help="a pitch regressor that was trained before (.safetensors)")
-    parser.add_argument("--regressor-steps", type=int, default=3000, help="its training steps, if it is not there")
+    parser.add_argument("--regressor-steps", type=int, default=3000, help="training steps of the pitch regressors")
     parser.add_argument("--work", type=Path, help="a folder that keeps what was heard and trained, to go on from")
     parser.add_argument("--out", type=Path, help="file to write; data/midi_ddsp.json of the checkout by default")
 
@@ -92,9 +92,7 @@ def run_options(parser: argparse.ArgumentParser, options: argparse.Namespace) ->
     players, part = load_players(), options.part
     found = measures(players, own, options.performances, part, options.work)
     if part in ("all", "pitch"):
-        found["pitch"] = compare_pitch(
-            players, options.performances, options.regressor, options.regressor_steps, options.work
-        )
+        found["pitch"] = compare_pitch(players, options.performances, options.regressor_steps, options.work)
     if part in ("all", "loss"):
         found["loss"] = compare_losses(options.performances, options.steps, options.work)
     if part in ("all", "adversary"):
@@ -348,26 +346,27 @@ def prepare_plan(players: Players, notes: Sequence[Note], expression: Tensor) ->
     return [plan.features(0, n_frames)], who, torch.Generator().manual_seed(0)
 
 
-def compare_pitch(
-    players: Players, folder: Path, regressor: Path | None, steps: int, work: Path | None = None
-) -> dict[str, Any]:
-    """Drawn classes against a regressor of the same size and training: how much of the vibrato's variance is kept?
+def compare_pitch(players: Players, folder: Path, steps: int, work: Path | None = None) -> dict[str, Any]:
+    """Drawn classes against two regressors of the same size and training: what do they make of the vibrato?
 
-    Returns:
-        For "categorical" and "regression": "variance", of the deviation from each note, generated over true, summed
-        over held notes; "r" and "rmse" of the vibrato asked with the one that is played.
+    "regression" gives one number a frame, and is told its last one; "blind" is not even told that. Each is trained, or
+    read where `work` holds it. See `vibrato_kept` for the figures.
     """
-    if regressor is None or not regressor.is_file():
-        annotated = {part: heard(folder, [part], work) for part in ("train", "validation")}
-        config = replace(players.pitch.config, regression=True)
-        other = train_pitch(annotated, regressor, steps=steps, config=config)[0]
-    else:
-        other = load_pitch(regressor)[0]
-    found: dict[str, Any] = {"steps": steps, "published": "classes (no figure for a regressor)"}
+    annotated: dict[str, list[Annotated]] = {}
+    found: dict[str, Any] = {"steps": steps}
+    networks = {"categorical": players.pitch}
+    for name, feedback in (("regression", True), ("blind", False)):
+        out = None if work is None else work / f"{name}.safetensors"
+        if out is not None and out.is_file():
+            networks[name] = load_pitch(out)[0]
+            continue
+        annotated = annotated or {part: heard(folder, [part], work) for part in ("train", "validation")}
+        config = replace(players.pitch.config, regression=True, feedback=feedback)
+        networks[name] = train_pitch(annotated, out, steps=steps, config=config)[0]
     rows = {part: heard(folder, [part], work) for part in PARTS}
-    for name, network in (("categorical", players.pitch), ("regression", other)):
+    for name, network in networks.items():
         found[name] = {part: vibrato_kept(network, annotated) for part, annotated in rows.items()}
-    found["curves"] = pitch_curves({"drawn classes": players.pitch, "regression": other}, rows["test"])
+    found["curves"] = pitch_curves(networks, rows["test"])
     return found
 
 
@@ -389,12 +388,18 @@ def pitch_curves(networks: dict[str, PitchGenerator], annotated: Sequence[Annota
         features = lesson.plan.features(0, len(lesson))
         (semitones,) = network.generate([features], who, torch.Generator().manual_seed(0))
         curves[name] = semitones[own]
-    return {name: [round(float(x), 3) for x in curve] for name, curve in curves.items()}
+    return {name: [round(float(x), 3) for x in curve[:CURVE_FRAMES]] for name, curve in curves.items()}
 
 
 def vibrato_kept(network: PitchGenerator, annotated: Sequence[Annotated]) -> dict[str, float]:
-    """Variance of the generated deviation over the true one, and how well the vibrato that was asked is played."""
+    """What a network makes of the vibrato of long notes.
+
+    Returns:
+        "variance": of the deviation within notes, generated over true; "rates_hz" and "true_rates_hz": standard
+        deviation of the rate, from note to note; "r" and "rmse": of the vibrato asked for with the one that is played.
+    """
     ours, theirs, asked, played = 0.0, 0.0, [], []
+    rates: list[tuple[float, float]] = []
     for lesson in prepare(annotated):
         p = lesson.annotated.performance
         features = lesson.plan.features(0, len(lesson))
@@ -405,6 +410,8 @@ def vibrato_kept(network: PitchGenerator, annotated: Sequence[Annotated]) -> dic
             own = (lesson.owner == i) & lesson.sounding
             ours += float((semitones[own] - semitones[own].mean()).square().sum())
             theirs += float((lesson.semitones[own] - lesson.semitones[own].mean()).square().sum())
+            if int(own.sum()) >= 150 and float(true[i]) > 0.3:  # long and deep enough for a rate
+                rates.append((_rate_hz(semitones[own]), _rate_hz(lesson.semitones[own])))
         pitch = lesson.plan.pitch[lesson.owner]
         controls = lesson.annotated.controls._replace(f0_hz=440.0 * 2 ** ((pitch + semitones - 69) / 12))
         read = extract_expression(controls, p.notes)[:, CONTROLS.index("vibrato")]
@@ -412,11 +419,24 @@ def vibrato_kept(network: PitchGenerator, annotated: Sequence[Annotated]) -> dic
         asked.append(true[there])
         played.append(read[there])
     x, y = torch.cat(asked), torch.cat(played)
+    spread = torch.tensor(rates).std(0) if len(rates) > 1 else torch.zeros(2)
     return {
         "variance": round(ours / theirs, 3),
+        "rates_hz": round(float(spread[0]), 3),
+        "true_rates_hz": round(float(spread[1]), 3),
         "r": round(float(torch.corrcoef(torch.stack([x, y]))[0, 1]), 3),
         "rmse": round(float((x - y).square().mean().sqrt()), 3),
     }
+
+
+def _rate_hz(semitones: Tensor) -> float:
+    """The rate, from 3 to 9 Hz, at which a deviation wavers most."""
+    n_fft = 4000
+    centred = (semitones - semitones.mean()) * torch.hann_window(len(semitones))
+    spectrum = torch.fft.rfft(centred, n_fft).abs()
+    rates = torch.arange(len(spectrum)) * 250 / n_fft
+    spectrum[(rates < 3) | (rates > 9)] = 0
+    return float(rates[spectrum.argmax()])
 
 
 def compare_losses(folder: Path, steps: int, work: Path | None = None) -> dict[str, Any]:

@@ -22,7 +22,8 @@ NUCLEUS = 0.95
 class PitchConfig:
     """Everything that fixes the shape of a `PitchGenerator`.
 
-    regression: predict one number instead of 201 probabilities; only to show why the original does not.
+    regression: predict one number instead of 201 probabilities; feedback: tell every frame what the one before was.
+    Both are only switched to show why the original does as it does.
     """
 
     frame_rate: int = 250
@@ -31,6 +32,7 @@ class PitchConfig:
     n_embedding: int = 16
     instruments: tuple[str, ...] = ()
     regression: bool = False
+    feedback: bool = True
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "instruments", tuple(self.instruments))
@@ -121,8 +123,8 @@ class PitchGenerator(nn.Module):
                 candidate = torch.tanh(new + torch.sigmoid(reset + h_reset) * h_new)
                 h = torch.lerp(candidate, h, torch.sigmoid(update + h_update))
                 out = told[i] + self.norm(h) @ w_out
-                token = self._class(out, draw, nucleus)
-                classes.append(token)
+                classes.append(self._class(out, draw, nucleus))
+                token = classes[-1] if self.config.feedback else UNKNOWN
             yield (torch.tensor(classes, dtype=torch.float32) - CENTS) / CENTS
 
     def _class(self, out: Tensor, draw: float, nucleus: float) -> int:

@@ -80,6 +80,8 @@ def train_pitch(
         told = pitch_class(semitones + slips).roll(1, 1)
         hidden = torch.rand(told.shape, generator=generator) < BLANKED
         hidden[:, 0] = True
+        if not config.feedback:
+            hidden[:] = True
         return [features, torch.where(hidden, UNKNOWN, told), who, semitones, sounding]
 
     def compare(shared: nn.Module, drawn: list[Tensor], where: torch.device) -> Tensor:

@@ -97,7 +97,11 @@ def train_expression(
 
     def loss(shared: nn.Module, generator: torch.Generator, where: torch.device) -> Tensor:
         which = torch.randint(len(annotated["train"]), (plan.batch,), generator=generator).tolist()
-        return compare(shared, batch("train", which, generator), where)
+        drawn = batch("train", which, generator)
+        # Dropout has a generator of its own; it too must draw the same after a resume.
+        with torch.random.fork_rng(devices=[where] if where.type == "cuda" else []):
+            torch.manual_seed(int(torch.randint(2**31, (), generator=generator)))
+            return compare(shared, drawn, where)
 
     held = batch("validation", range(len(annotated["validation"])), None)
 
