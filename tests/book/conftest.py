@@ -22,7 +22,7 @@ from filelock import FileLock
 
 ROOT = Path(__file__).resolve().parents[2]
 # Parts whose chapters must have exercises and live figures.
-TEACHING_PARTS = ("First steps", "Sines", "Noise, filters, rooms", "A network that plays")
+TEACHING_PARTS = ("First steps", "Sines", "Noise, filters, rooms", "A network that plays", "From notes to sound")
 
 
 # --- The table of contents ---------------------------------------------------------------------------------------
