@@ -51,7 +51,7 @@ def _judge_surprise(answer: Any) -> str:
 
 
 def lasting(performances: Tensor, mean: Tensor) -> Tensor:
-    """Correlation (6,) of each note's deviation from the mean performance with the next note's, over all performances."""
+    """Correlation (6,) of each note's deviation from the mean with the next note's, over all performances."""
     off = performances - mean
     now, after = off[:, :-1].flatten(0, 1), off[:, 1:].flatten(0, 1)
     now, after = now - now.mean(0), after - after.mean(0)
