@@ -504,11 +504,12 @@ def liveliness(network: SynthesisGenerator, annotated: Sequence[Annotated]) -> d
 
 
 def compare_adversary(players: Players, folder: Path, steps: int, work: Path | None = None) -> dict[str, Any]:
-    """Go on training the course's own generator, with and without an adversary, and compare what became of both."""
+    """Go on training the course's own generator, without an adversary, with one, and with one that counts tenfold."""
     annotated = {part: heard(folder, [part], work) for part in ("train", "validation", *PARTS)}
     found: dict[str, Any] = {"steps": steps, "before": judge(players.synthesis, players.pitch, annotated["test"][::4])}
     plan = replace(PLAN, lr=5e-4, warm_up=20, validate_every=steps)
-    for name, parts in (("without", SynthesisLoss()), ("with", SynthesisLoss(adversary=1.0))):
+    for name, weight in (("without", 0.0), ("with", 1.0), ("strong", 10.0)):
+        parts = SynthesisLoss(adversary=weight)
         out = None if work is None else work / f"adversary_{name}.safetensors"
         network = train_synthesis(annotated, out, steps=steps, parts=parts, plan=plan, start=players.synthesis)[0]
         found[name] = judge(network, players.pitch, annotated["test"][::4])
