@@ -32,7 +32,7 @@ BASS = (Note(0.0, 0.5, 43), Note(0.5, 0.4, 50))
 Run = Callable[..., tuple[int, str, str]]
 
 
-def small_players(folder: Path, loud: float = 4.0) -> Path:
+def small_players(folder: Path, loud: float = 0.5) -> Path:
     """Tiny networks that were never trained."""
     torch.manual_seed(0)
     tone = SynthesisGenerator(
