@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from course_lib.midi_ddsp.annotate import Annotated, annotations_digest
-from course_lib.midi_ddsp.checkpoint import FORMAT, save_pitch
+from course_lib.midi_ddsp.annotate import Annotated
+from course_lib.midi_ddsp.checkpoint import save_pitch
 from course_lib.midi_ddsp.lessons import draw_places, pitch_lesson, prepare
 from course_lib.midi_ddsp.pitch import UNKNOWN, PitchConfig, PitchGenerator, pitch_class
-from course_lib.training import Plan, StateFile, TrainingRecord, is_first_process, summary, train_model, wait_for_all
+from course_lib.midi_ddsp.teaching import check_parts, teach
+from course_lib.training import Plan, TrainingRecord
 
 PLAN = Plan(batch=12, stretch_s=3.0, lr=3e-3, validate_every=200, validation_stretches=24)
 SKIPPED_S = 0.1  # a stretch may begin inside a note: what went before is not known
@@ -60,13 +60,9 @@ def train_pitch(
 
     Chapter: book/midi_ddsp/playing.ipynb
     """
-    lessons = {part: prepare(annotated.get(part, ())) for part in ("train", "validation")}
-    for part, found in lessons.items():
-        if not found:
-            raise ValueError(f"there are no performances for {part}; see annotate")
-    plan = plan or PLAN
-    names = tuple(sorted({a.performance.instrument for a in annotated["train"]}))
-    config = config or PitchConfig(instruments=names)
+    names = check_parts(annotated)
+    lessons = {part: prepare(annotated[part]) for part in ("train", "validation")}
+    plan, config = plan or PLAN, config or PitchConfig(instruments=names)
     torch.manual_seed(plan.seed)
     model = PitchGenerator(config)
     n_frames = round(plan.stretch_s * config.frame_rate)
@@ -101,16 +97,15 @@ def train_pitch(
     def validate(_: nn.Module, where: torch.device) -> float:
         return float(compare(model, held, where))
 
-    record = train_model(
+    record = teach(
         model,
         loss,
         validate,
-        StateFile(
-            None if out is None else Path(out).with_suffix(".train.safetensors"),
-            FORMAT,
-            {**asdict(config), "instruments": list(config.instruments), "varied": varied},
-            annotations_digest(annotated),
-        ),
+        annotated,
+        out,
+        save_pitch,
+        settings={"varied": varied},
+        facts=facts,
         steps=steps,
         plan=plan,
         resume=resume,
@@ -118,7 +113,4 @@ def train_pitch(
         progress=progress,
         on_validation=on_validation,
     )
-    if is_first_process() and out is not None:
-        save_pitch(out, model, {**(facts or {}), "training": {**asdict(plan), **summary(record)}}, half=True)
-    wait_for_all()
     return model, record

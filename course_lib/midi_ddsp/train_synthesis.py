@@ -13,16 +13,17 @@ from torch import Tensor, nn
 
 from course_lib.losses import multiscale_spectral_loss
 from course_lib.midi_ddsp.adversary import Adversary, Contest, Rivals
-from course_lib.midi_ddsp.annotate import Annotated, annotations_digest
-from course_lib.midi_ddsp.checkpoint import FORMAT, save_synthesis
+from course_lib.midi_ddsp.annotate import Annotated
+from course_lib.midi_ddsp.checkpoint import save_synthesis
 from course_lib.midi_ddsp.conditioning import FEATURES
 from course_lib.midi_ddsp.expression import ATTACK_FRAMES, FLOOR_DB
 from course_lib.midi_ddsp.lessons import draw_places, prepare, tone_lesson
 from course_lib.midi_ddsp.synthesis import SynthesisConfig, SynthesisGenerator
+from course_lib.midi_ddsp.teaching import check_parts, teach
 from course_lib.synths.harmonic import harmonic_synth
 from course_lib.synths.noise import filtered_noise
 from course_lib.tone_transfer.decoder import ToneControls
-from course_lib.training import Plan, StateFile, TrainingRecord, is_first_process, summary, train_model, wait_for_all
+from course_lib.training import Plan, TrainingRecord
 from course_lib.units import amplitude_to_db
 
 PLAN = Plan(batch=8, stretch_s=1.5, lr=2.5e-3, validate_every=200, validation_stretches=24)
@@ -90,12 +91,9 @@ def train_synthesis(
 
     Chapter: book/midi_ddsp/playing.ipynb
     """
-    lessons = {part: prepare(annotated.get(part, ())) for part in ("train", "validation")}
-    for part, found in lessons.items():
-        if not found:
-            raise ValueError(f"there are no performances for {part}; see annotate")
+    names = check_parts(annotated)
+    lessons = {part: prepare(annotated[part]) for part in ("train", "validation")}
     plan, parts = plan or PLAN, parts or SynthesisLoss()
-    names = tuple(sorted({a.performance.instrument for a in annotated["train"]}))
     config = (start.config if start else None) or config or SynthesisConfig(instruments=names)
     torch.manual_seed(plan.seed)
     model = SynthesisGenerator(config)
@@ -136,27 +134,23 @@ def train_synthesis(
             total += float(compare(model, raw, some, SynthesisLoss(), generator)) * len(some.features)
         return total / len(held.features)
 
-    record = train_model(
-        trained,
+    record = teach(
+        model,
         loss,
         validate,
-        StateFile(
-            None if out is None else Path(out).with_suffix(".train.safetensors"),
-            FORMAT,
-            {**asdict(config), "instruments": list(config.instruments), "loss": asdict(parts)},
-            annotations_digest(annotated),
-        ),
+        annotated,
+        out,
+        save_synthesis,
+        trained=trained,
+        settings={"loss": asdict(parts)},
+        facts=facts,
         steps=steps,
         plan=plan,
         resume=resume,
         device=device,
         progress=progress,
-        on_validation=None if on_validation is None else lambda _, record: on_validation(model, record),
+        on_validation=on_validation,
     )
-    if is_first_process() and out is not None:
-        about = {"training": {**asdict(plan), **summary(record)}, "loss": asdict(parts)}
-        save_synthesis(out, model, {**(facts or {}), **about}, half=True)
-    wait_for_all()
     return model, record
 
 

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from course_lib.midi_ddsp.annotate import Annotated, annotations_digest
-from course_lib.midi_ddsp.checkpoint import FORMAT, save_expression
+from course_lib.midi_ddsp.annotate import Annotated
+from course_lib.midi_ddsp.checkpoint import save_expression
 from course_lib.midi_ddsp.taste import N_CONTROLS, ExpressionConfig, ExpressionGenerator, note_features
+from course_lib.midi_ddsp.teaching import check_parts, teach
 from course_lib.scores.notes import check_notes
-from course_lib.training import Plan, StateFile, TrainingRecord, is_first_process, summary, train_model, wait_for_all
+from course_lib.training import Plan, TrainingRecord
 
 PLAN = Plan(batch=24, lr=2e-3, validate_every=50)  # stretches are whole performances
 BLANKED = 0.5  # how often the note before is hidden
@@ -58,13 +58,8 @@ def train_expression(
 
     Chapter: book/midi_ddsp/taste.ipynb
     """
-    for part in ("train", "validation"):
-        if not annotated.get(part):
-            raise ValueError(f"there are no performances for {part}; see annotate")
-    plan = plan or PLAN
-    config = config or ExpressionConfig(
-        instruments=tuple(sorted({a.performance.instrument for a in annotated["train"]}))
-    )
+    names = check_parts(annotated)
+    plan, config = plan or PLAN, config or ExpressionConfig(instruments=names)
     torch.manual_seed(plan.seed)
     model = ExpressionGenerator(config)
 
@@ -108,16 +103,14 @@ def train_expression(
     def validate(_: nn.Module, where: torch.device) -> float:
         return float(compare(model, held, where))
 
-    record = train_model(
+    record = teach(
         model,
         loss,
         validate,
-        StateFile(
-            None if out is None else Path(out).with_suffix(".train.safetensors"),
-            FORMAT,
-            {**asdict(config), "instruments": list(config.instruments)},
-            annotations_digest(annotated),
-        ),
+        annotated,
+        out,
+        save_expression,
+        facts=facts,
         steps=steps,
         plan=plan,
         resume=resume,
@@ -125,7 +118,4 @@ def train_expression(
         progress=progress,
         on_validation=on_validation,
     )
-    if is_first_process() and out is not None:
-        save_expression(out, model, {**(facts or {}), "training": {**asdict(plan), **summary(record)}}, half=True)
-    wait_for_all()
     return model, record
