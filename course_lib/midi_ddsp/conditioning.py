@@ -45,7 +45,7 @@ class NotePlan:
         frame_rate: frames a second.
 
     Raises:
-        ValueError: no notes, as many rows as there are not notes.
+        ValueError: no notes, or not exactly one row of expression a note.
     """
 
     def __init__(self, notes: Sequence[Note | Sequence[float]], expression: Any, frame_rate: float = 250) -> None:

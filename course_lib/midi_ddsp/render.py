@@ -32,14 +32,14 @@ def perform(notes: Notes, instrument: str, *, seed: int | None = None, players: 
     Args:
         notes: of one voice.
         instrument: one of `Players.instruments`.
-        seed: of a performance drawn at random, another one for each; None: the mean of all, always the same.
+        seed: draws a performance, another one for each seed; None: the mean of all, always the same.
         players: from `load_players`; None: the course's own.
 
     Returns:
         (n_notes, 6), columns as in `CONTROLS`, rows in order of onset.
 
     Raises:
-        ValueError: notes that are none, an unknown instrument.
+        ValueError: invalid notes, an unknown instrument.
 
     Source: Wu et al., MIDI-DDSP, 2022. Chapter: book/midi_ddsp/taste.ipynb
     """
@@ -71,7 +71,7 @@ def play(
         ToneControls, (n_frames, …).
 
     Raises:
-        ValueError: no notes, as many rows as there are not notes, an unknown instrument.
+        ValueError: no notes, not exactly one row of expression a note, an unknown instrument.
 
     Source: Wu et al., MIDI-DDSP, 2022. Chapter: book/midi_ddsp/playing.ipynb
     """
