@@ -99,11 +99,7 @@ def test_the_page_makes_the_sound_that_the_library_makes():
         "console.log(JSON.stringify([harmonics(data, n), hiss(n)].map((x) => [...x])));",
         state,
     )
-    seed, white = 1, []
-    for _ in range(SAMPLES):
-        seed = seed * 48271 % 2147483647
-        white.append(3**0.5 * (2 * seed / 2147483647 - 1))
-    for got, want in zip(page, note_sounds(state, torch.tensor(white, dtype=torch.float64)), strict=True):
+    for got, want in zip(page, note_sounds(state, _live.page_noise(SAMPLES)), strict=True):
         assert want.shape == (SAMPLES,) and want.abs().max() > 1e-4
         # Half a hop of noise at either end lies beyond the sound, where filtering and fading change places.
         assert (torch.tensor(got) - want).abs().max() < 1e-3 * want.abs().max()

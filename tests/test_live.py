@@ -43,6 +43,15 @@ def run_node(script: str, data: Any) -> Any:
     return json.loads(done.stdout)
 
 
+def page_noise(n_samples: int) -> torch.Tensor:
+    """The white noise of js/synth.js, (n_samples,), float64."""
+    seed, white = 1, []
+    for _ in range(n_samples):
+        seed = seed * 48271 % 2147483647
+        white.append(3**0.5 * (2 * seed / 2147483647 - 1))
+    return torch.tensor(white, dtype=torch.float64)
+
+
 READ = 'const data = JSON.parse(require("fs").readFileSync(0));'
 
 

@@ -19,14 +19,6 @@ _live = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(_live)
 
 
-def page_noise(n: int) -> torch.Tensor:
-    seed, white = 1, []
-    for _ in range(n):
-        seed = seed * 48271 % 2147483647
-        white.append(3**0.5 * (2 * seed / 2147483647 - 1))
-    return torch.tensor(white, dtype=torch.float64)
-
-
 def test_the_phrase_is_the_score_s_and_small():
     score = read_midi(data_path("scores/chorale.mid"))
     assert len(script()) < 200_000
@@ -51,7 +43,7 @@ def test_the_page_makes_the_sound_that_the_library_makes(pitch):
         state,
     )
     sound = torch.tensor(page) / 10 ** (24 / 20)
-    ours = mixer_sound(state, page_noise((FRAMES + 24) * 256))
+    ours = mixer_sound(state, _live.page_noise((FRAMES + 24) * 256))
     assert sound.shape == ours.shape and ours.abs().max() > 0.01
     assert (sound - ours).abs().max() < 2e-4 * ours.abs().max()
 

@@ -49,11 +49,7 @@ def test_the_page_makes_the_sound_that_the_library_makes(part):
     if part == 0:
         ours = harmonic_synth(c.f0_hz, c.amplitude, c.distribution, SAMPLES, 16000)
     else:
-        seed, white = 1, []
-        for _ in range(SAMPLES):
-            seed = seed * 48271 % 2147483647
-            white.append(3**0.5 * (2 * seed / 2147483647 - 1))
-        ours = shape_noise(torch.tensor(white, dtype=torch.float64), c.noise_magnitudes)
+        ours = shape_noise(_live.page_noise(SAMPLES), c.noise_magnitudes)
     sound = torch.tensor(page)
     assert sound.shape == ours.shape == (SAMPLES,) and ours.abs().max() > 1e-5
     assert (sound - ours).abs().max() < 1e-4 * ours.abs().max() + 1e-7

@@ -70,11 +70,7 @@ def sounds():
     with torch.no_grad():
         c = model.controls(*curves(state))
         harmonic = harmonic_synth(c.f0_hz, c.amplitude, c.distribution, SAMPLES, 16000)
-        seed, white = 1, []
-        for _ in range(SAMPLES):
-            seed = seed * 48271 % 2147483647
-            white.append(3**0.5 * (2 * seed / 2147483647 - 1))
-        noise = shape_noise(torch.tensor(white, dtype=torch.float64), c.noise_magnitudes)
+        noise = shape_noise(_live.page_noise(SAMPLES), c.noise_magnitudes)
         room = fft_convolve(harmonic + noise, model.reverb.impulse_response)
     return dict(
         zip(

@@ -21,6 +21,7 @@ from course_lib.clips import data_path, load_clip
 from course_lib.losses import multiscale_spectral_loss
 from course_lib.midi_ddsp.annotate import Annotated, annotate
 from course_lib.midi_ddsp.checkpoint import load_expression, load_pitch, load_synthesis
+from course_lib.midi_ddsp.conditioning import NotePlan
 from course_lib.midi_ddsp.data import load_performances
 from course_lib.midi_ddsp.expression import ATTACK_FRAMES, CONTROLS, SHORTEST_VIBRATO, extract_expression
 from course_lib.midi_ddsp.hear import hear
@@ -29,10 +30,12 @@ from course_lib.midi_ddsp.measured import measure_expression
 from course_lib.midi_ddsp.pitch import PitchGenerator
 from course_lib.midi_ddsp.players import Players, load_players
 from course_lib.midi_ddsp.render import perform, play, synthesise
-from course_lib.midi_ddsp.synthesis import SynthesisConfig, SynthesisGenerator
+from course_lib.midi_ddsp.synthesis import SynthesisGenerator
+from course_lib.midi_ddsp.taste import note_features
 from course_lib.midi_ddsp.train_pitch import train_pitch
 from course_lib.midi_ddsp.train_synthesis import AS_PUBLISHED, PLAN, SynthesisLoss, train_synthesis
 from course_lib.scores.notes import Note
+from course_lib.units import midi_to_hz
 
 SUMMARY = "sweep the six controls of every instrument, measure them in the sound, and weigh the parts of MIDI-DDSP"
 PARTS = ("test", "held_out")
@@ -94,7 +97,7 @@ def run_options(parser: argparse.ArgumentParser, options: argparse.Namespace) ->
     if part in ("all", "pitch"):
         found["pitch"] = compare_pitch(players, options.performances, options.regressor_steps, options.work)
     if part in ("all", "loss"):
-        found["loss"] = compare_losses(options.performances, options.steps, options.work)
+        found["loss"] = compare_losses(players, options.performances, options.steps, options.work)
     if part in ("all", "adversary"):
         found["adversary"] = compare_adversary(players, options.performances, options.adversary_steps, options.work)
     show(found)
@@ -270,8 +273,6 @@ def dice(annotated: Sequence[Annotated]) -> dict[str, float]:
 
 def told(players: Players, annotated: Annotated) -> Tensor:
     """The expression generator's guesses, (n_notes, 6), when it is told how every note before was really played."""
-    from course_lib.midi_ddsp.taste import note_features
-
     p, model = annotated.performance, players.expression
     features = note_features(p.notes).unsqueeze(0)
     known = torch.ones(1, len(p.notes))
@@ -338,8 +339,6 @@ def speed(players: Players, seconds: float = SPEED_S, repeats: int = 3) -> dict[
 
 def prepare_plan(players: Players, notes: Sequence[Note], expression: Tensor) -> tuple[Any, Tensor, torch.Generator]:
     """What the pitch generator alone needs to play these notes."""
-    from course_lib.midi_ddsp.conditioning import NotePlan
-
     plan = NotePlan(notes, expression, players.pitch.config.frame_rate)
     n_frames = round(notes[-1].end_s * plan.rate)
     who = players.pitch.indices([players.instruments[0]])
@@ -413,7 +412,7 @@ def vibrato_kept(network: PitchGenerator, annotated: Sequence[Annotated]) -> dic
             if int(own.sum()) >= 150 and float(true[i]) > 0.3:  # long and deep enough for a rate
                 rates.append((_rate_hz(semitones[own]), _rate_hz(lesson.semitones[own])))
         pitch = lesson.plan.pitch[lesson.owner]
-        controls = lesson.annotated.controls._replace(f0_hz=440.0 * 2 ** ((pitch + semitones - 69) / 12))
+        controls = lesson.annotated.controls._replace(f0_hz=midi_to_hz(pitch + semitones))
         read = extract_expression(controls, p.notes)[:, CONTROLS.index("vibrato")]
         there = long & torch.isfinite(read)
         asked.append(true[there])
@@ -439,21 +438,19 @@ def _rate_hz(semitones: Tensor) -> float:
     return float(rates[spectrum.argmax()])
 
 
-def compare_losses(folder: Path, steps: int, work: Path | None = None) -> dict[str, Any]:
+def compare_losses(players: Players, folder: Path, steps: int, work: Path | None = None) -> dict[str, Any]:
     """Two short trainings: the loss as published (spectral only, nothing varied) and ours."""
     annotated = {part: heard(folder, [part], work) for part in ("train", "validation", *PARTS)}
-    pitch = load_pitch()[0]
     found: dict[str, Any] = {"steps": steps}
     for name, parts in (("published", AS_PUBLISHED), ("ours", SynthesisLoss())):
         out = None if work is None else work / f"loss_{name}.safetensors"
         network = train_synthesis(annotated, out, steps=steps, parts=parts)[0]
-        found[name] = judge(network, pitch, annotated["test"][::4])
+        found[name] = judge(replace(players, synthesis=network), annotated["test"][::4])
     return found
 
 
-def judge(network: SynthesisGenerator, pitch: PitchGenerator, annotated: Sequence[Annotated]) -> dict[str, Any]:
+def judge(players: Players, annotated: Sequence[Annotated]) -> dict[str, Any]:
     """r of each control swept (read off the controls), round trip, and how lively the harmonics are."""
-    players = Players(_expression_like(network.config), pitch, network)
     swept = sweeps(players, annotated, VALUES[::2], in_sound=False)
     losses, rows = [], []
     for a in annotated:
@@ -466,14 +463,8 @@ def judge(network: SynthesisGenerator, pitch: PitchGenerator, annotated: Sequenc
         "r": swept["r"]["all"],
         "rmse": _rmse(rows)["all"],
         "loss": round(float(np.mean(losses)), 3),
-        "liveliness": liveliness(network, annotated),
+        "liveliness": liveliness(players.synthesis, annotated),
     }
-
-
-def _expression_like(config: SynthesisConfig) -> Any:
-    from course_lib.midi_ddsp.taste import ExpressionConfig, ExpressionGenerator
-
-    return ExpressionGenerator(ExpressionConfig(instruments=config.instruments)).eval()
 
 
 def liveliness(network: SynthesisGenerator, annotated: Sequence[Annotated]) -> dict[str, float]:
@@ -506,13 +497,13 @@ def liveliness(network: SynthesisGenerator, annotated: Sequence[Annotated]) -> d
 def compare_adversary(players: Players, folder: Path, steps: int, work: Path | None = None) -> dict[str, Any]:
     """Go on training the course's own generator, without an adversary, with one, and with one that counts tenfold."""
     annotated = {part: heard(folder, [part], work) for part in ("train", "validation", *PARTS)}
-    found: dict[str, Any] = {"steps": steps, "before": judge(players.synthesis, players.pitch, annotated["test"][::4])}
+    found: dict[str, Any] = {"steps": steps, "before": judge(players, annotated["test"][::4])}
     plan = replace(PLAN, lr=5e-4, warm_up=20, validate_every=steps)
     for name, weight in (("without", 0.0), ("with", 1.0), ("strong", 10.0)):
         parts = SynthesisLoss(adversary=weight)
         out = None if work is None else work / f"adversary_{name}.safetensors"
         network = train_synthesis(annotated, out, steps=steps, parts=parts, plan=plan, start=players.synthesis)[0]
-        found[name] = judge(network, players.pitch, annotated["test"][::4])
+        found[name] = judge(replace(players, synthesis=network), annotated["test"][::4])
     return found
 
 
