@@ -175,3 +175,83 @@ def odd_submissions(targets: list[str]) -> dict[str, Odd]:
         "patching": Odd(adds(CHEAT), "graded", "wrong", "wrong"),
         "lying": Odd(adds(PIPE), "cell 3 answered with something else"),
     }
+
+
+# --- A small assignment of the tests' own -------------------------------------------------------------------------
+
+
+def text(source: str, **metadata: Any) -> dict[str, Any]:
+    return {"cell_type": "markdown", "metadata": metadata, "source": source}
+
+
+def nbgrader(name: str, kind: str = "code", **facts: Any) -> dict[str, Any]:
+    """nbgrader's metadata of one cell."""
+    plain = {"grade": False, "solution": False, "locked": False, "task": False, "schema_version": 3}
+    return {**plain, "grade_id": name, "cell_type": kind, **facts}
+
+
+def small_assignment() -> Notebook:
+    """A source notebook: two functions, a value, a demonstration and a question in prose."""
+    scale = """def scale(x, gain):
+    '''x times gain.'''
+    ### BEGIN SOLUTION
+    return gain * x
+    ### END SOLUTION"""
+    scale_test = """x = torch.rand(100, generator=torch.Generator().manual_seed(1))
+assert torch.allclose(scale(x, 2.0), 2 * x), "scale(x, 2) is not 2 x"
+### BEGIN HIDDEN TESTS
+x.requires_grad_()
+scale(x, gain=3.0).square().sum().backward()
+assert torch.allclose(x.grad, 18 * x), "the gradient is wrong"
+### END HIDDEN TESTS"""
+    tone = """def tone(f, n):
+    ### BEGIN SOLUTION
+    return torch.sin(2 * math.pi * f * torch.arange(n) / rate)
+    ### END SOLUTION"""
+    tone_test = """t = np.arange(500) / rate
+### BEGIN HIDDEN TESTS
+assert np.allclose(tone(440.0, 500), np.sin(2 * np.pi * 440 * t), atol=1e-3), "tone(440, 500) is not a sine of 440 Hz"
+### END HIDDEN TESTS
+assert tone(1.0, 2)[0].abs() < 1e-6"""
+    setup = 'import course_lib\n\nprint(course_lib.__name__, "is ready")'
+    scheme = "\n\n=== BEGIN MARK SCHEME ===\n1 point: it is\n1 point: so\n=== END MARK SCHEME ==="
+
+    def test(name: str, points: float) -> dict[str, Any]:
+        return nbgrader(name, grade=True, locked=True, points=points)
+
+    cells = [
+        text("# Small"),
+        code(setup, tags=["setup"]),
+        code("import math\n\nimport numpy as np\nimport torch\n\nrate = 16000"),
+        code(scale, nbgrader=nbgrader("scale", solution=True)),
+        code(scale_test, nbgrader=test("scale-test", 3)),
+        code(tone, nbgrader=nbgrader("tone", solution=True)),
+        code(
+            'assert len(tone(440.0, 100)) == 100, "tone(440, 100) has not 100 samples"', nbgrader=test("tone-test-1", 1)
+        ),
+        code(tone_test, nbgrader=test("tone-test-2", 4)),
+        code("### BEGIN SOLUTION\nbest = 1.5\n### END SOLUTION", nbgrader=nbgrader("best", solution=True)),
+        code('assert abs(best - 1.5) < 1e-6, "not the best"', nbgrader=test("best-test", 2)),
+        code('raise RuntimeError("a demonstration is not run when grading")', tags=["demo"]),
+        text("**Why** is it so?"),
+        text("It is so because." + scheme, nbgrader=nbgrader("why", "markdown", grade=True, solution=True, points=2)),
+    ]
+    for number, cell in enumerate(cells):
+        cell["id"] = f"cell-{number}"
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    course = {"title": "Small", "minutes": 5, "without": ["sinusoid"]}
+    return {"nbformat": 4, "nbformat_minor": 5, "metadata": {"kernelspec": kernel, "course": course}, "cells": cells}
+
+
+SMALL_ANSWERS = {
+    "right": {
+        "scale": "def scale(x, gain):\n    return gain * x",
+        "tone": "def tone(f, n):\n    return torch.sin(2 * math.pi * f * torch.arange(n) / rate)",
+        "best": "best = 3 / 2",
+    },
+    "wrong": {
+        "scale": "def scale(x, gain):\n    return gain + x",
+        "tone": "def tone(f, n):\n    return torch.sin(f * torch.arange(n + 1) / rate) + 1",
+        "best": "best = 2",
+    },
+}

@@ -11,7 +11,7 @@ from io import BytesIO
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from course_lib.grading.source import Assignment, defined, grade_id, text
+from course_lib.grading.source import Assignment, defined, grade_id, text, visible
 
 LARGEST_NOTEBOOK = 30_000_000
 LARGEST_ZIP = 2_000_000_000
@@ -261,12 +261,3 @@ def _chosen(
         others = ", ".join(PurePosixPath(other).name for other in notebooks if other != name)
         submission.notes.append(f"{len(notebooks)} notebooks, graded {PurePosixPath(name).name}, not {others}")
     return submission
-
-
-def visible(code: str) -> str:
-    """A cell as students got it: without hidden tests, with stubs for answers."""
-    from course_lib.grading.source import STUB
-
-    code = re.sub(r"^.*BEGIN HIDDEN TESTS.*\n(?:.*\n)*?.*END HIDDEN TESTS.*\n?", "", code, flags=re.MULTILINE)
-    pattern = r"^([ \t]*).*BEGIN SOLUTION.*\n(?:.*\n)*?.*END SOLUTION.*$"
-    return re.sub(pattern, lambda found: found[1] + STUB, code, flags=re.MULTILINE)

@@ -51,8 +51,8 @@ def _positive(text: str) -> float:
 
 def run(options: argparse.Namespace) -> None:
     """Do what the command line says."""
-    from course_lib.grading.grade import grade
-    from course_lib.grading.release import release
+    from course_lib.grading.marking import grade
+    from course_lib.grading.releasing import release
     from course_lib.grading.sandbox import Limits
 
     if options.verb == "release":

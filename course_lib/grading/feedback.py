@@ -6,7 +6,7 @@ import html
 import re
 import unicodedata
 
-from course_lib.grading.grade import Result
+from course_lib.grading.marking import Result
 from course_lib.grading.source import facts
 
 STYLE = """

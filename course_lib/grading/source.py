@@ -63,6 +63,10 @@ class Assignment:
         """Names of course_lib that the tasks ask to write oneself."""
         return tuple(self.notebook["metadata"].get("course", {}).get("without", ()))
 
+    def stub(self, name: str) -> str:
+        """The cell in which students are asked to define a name, as they get it."""
+        return next(visible(text(c)).strip() for c in self.notebook["cells"] if grade_id(c) == self.names[name])
+
     def namespace(self) -> dict[str, Any]:
         """What the tests see: the given code and the reference answers, run once; a new shallow copy each time."""
         if self._built is None:
@@ -195,6 +199,13 @@ def read_assignment(path: Path) -> Assignment:
     demonstrations = {text(c).strip() for c in notebook["cells"] if c["cell_type"] == "code" and "demo" in tags(c)}
     title = notebook["metadata"].get("course", {}).get("title", path.stem)
     return Assignment(path.stem, title, path, notebook, tests, questions, names, demonstrations)
+
+
+def visible(code: str) -> str:
+    """A cell as students get it: without hidden tests, with stubs for answers."""
+    code = re.sub(r"^.*BEGIN HIDDEN TESTS.*\n(?:.*\n)*?.*END HIDDEN TESTS.*\n?", "", code, flags=re.MULTILINE)
+    pattern = r"^([ \t]*).*BEGIN SOLUTION.*\n(?:.*\n)*?.*END SOLUTION.*$"
+    return re.sub(pattern, lambda found: found[1] + STUB, code, flags=re.MULTILINE)
 
 
 def _split(source: str) -> tuple[str, str]:

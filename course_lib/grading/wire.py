@@ -39,7 +39,9 @@ def pack(value: Any) -> bytes:
     try:
         tree = _flatten(value, arrays, 0)
         head = json.dumps(tree).encode()
-    except (ValueError, RecursionError, RuntimeError) as error:
+    except Unshareable:
+        raise
+    except (ValueError, TypeError, RecursionError, RuntimeError) as error:
         raise Unshareable(str(error)) from error
     if len(head) + sum(map(len, arrays)) > LARGEST:
         raise Unshareable(f"more than {LARGEST // 1_000_000} MB")
@@ -61,7 +63,7 @@ def _flatten(value: Any, arrays: list[bytes], depth: int) -> Any:
         kind = ["t", bool(value.requires_grad)] if isinstance(value, Tensor) else ["a", False]
         array = value.detach().resolve_conj().resolve_neg().cpu().numpy() if isinstance(value, Tensor) else value
         if str(array.dtype) not in DTYPES:
-            raise Unshareable(f"{type(value).__name__} of {array.dtype}")
+            raise Unshareable(f"of type {type(value).__name__} of {array.dtype}")
         arrays.append(np.ascontiguousarray(array).astype(DTYPES[str(array.dtype)], copy=False).tobytes())
         if sum(map(len, arrays)) > LARGEST:
             raise Unshareable(f"more than {LARGEST // 1_000_000} MB")
@@ -70,7 +72,7 @@ def _flatten(value: Any, arrays: list[bytes], depth: int) -> Any:
         return ["l" if isinstance(value, list) else "u", *(_flatten(item, arrays, depth + 1) for item in value)]
     if isinstance(value, dict) and all(isinstance(key, str) for key in value):
         return {key: _flatten(item, arrays, depth + 1) for key, item in value.items()}
-    raise Unshareable(f"a {type(value).__name__}")
+    raise Unshareable(f"of type {type(value).__name__}")
 
 
 def unpack(message: bytes) -> Any:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from course_lib.grading.collect import Submission, collect, visible
+from course_lib.grading.collect import Submission, collect
 from course_lib.grading.sandbox import Answers, Failed, Limits, NotAttempted, Stopped
 from course_lib.grading.source import (
     HERE,
@@ -27,6 +27,7 @@ from course_lib.grading.source import (
     graded,
     load_assignments,
     text,
+    visible,
 )
 
 COLUMNS = ("student", "assignment", "score", "max_score", "status")
@@ -214,6 +215,9 @@ def _tested(test: Test, assignment: Assignment, answers: Answers, cells: Sequenc
             names[name] = rest[0]
         else:
             verdict, why = _missing(name, kind, rest, answers, cells)
+            stub = assignment.stub(name)
+            if kind == "missing" and any(code.strip() == stub for code in cells):
+                verdict, why = "not attempted", f"{name} still holds its stub"
             return outcome(verdict, why)
     try:
         exec(compile(test.code, f"<{test.id}>", "exec"), names)
