@@ -31,7 +31,7 @@ def prose(identifier: str, text: str) -> dict[str, Any]:
 
 
 def code(identifier: str, text: str) -> dict[str, Any]:
-    empty = {"execution_count": None, "outputs": []}
+    empty: dict[str, Any] = {"execution_count": None, "outputs": []}
     return {"cell_type": "code", "id": identifier, "metadata": {}, "source": text.splitlines(keepends=True), **empty}
 
 

@@ -27,7 +27,7 @@ MARKS: dict[Status, str] = {"not attempted": "○", "wrong": "✗", "right": "�
 class Verdict(NamedTuple):
     """status; message: one or two sentences for the student; printed: what the answer printed, shortened."""
 
-    status: Status
+    status: Literal["not attempted", "wrong", "right"]
     message: str
     printed: str = ""
 
@@ -50,7 +50,7 @@ class Exercise:
 
     @property
     def chapter(self) -> str:
-        """The chapter that asks it: "gain" of "gain-1"."""
+        """The short name of the chapter that asks it, "gain" for "gain-1"."""
         return self.id.rpartition("-")[0]
 
     def judge(self, answer: Any) -> Verdict:

@@ -114,5 +114,6 @@ def _quiet() -> Iterator[_Printed]:
                 yield printed
     finally:
         pyplot = sys.modules.get("matplotlib.pyplot")
-        for number in set(pyplot.get_fignums()) - figures if pyplot else ():
-            pyplot.close(number)
+        if pyplot:
+            for number in set(pyplot.get_fignums()) - figures:
+                pyplot.close(number)
