@@ -1,4 +1,4 @@
-"""`python -m course_lib transfer IN OUT --instrument NAME`, `… render SONG.mid OUT` and `… train FOLDER --out FILE`."""
+"""`python -m course_lib transfer IN OUT --instrument NAME`, `… render`, `… train`, and for teachers `… assignments`."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from course_lib.grading.command import add_assignments
 from course_lib.midi_ddsp.annotate import annotate
 from course_lib.midi_ddsp.checkpoint import load_inference
 from course_lib.midi_ddsp.command import add_render
@@ -58,7 +59,7 @@ def main(arguments: list[str] | None = None) -> int:
 def command_line() -> argparse.ArgumentParser:
     """The commands and their options."""
     parser = argparse.ArgumentParser(
-        prog=PROGRAM, description="Play a recording on another instrument, play a score, or train."
+        prog=PROGRAM, description="Play a recording on another instrument, play a score, train, or grade."
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
@@ -116,6 +117,8 @@ def command_line() -> argparse.ArgumentParser:
     )
     r.add_argument("--device", help="cpu, cuda …; cuda where there is some")
     r.set_defaults(run=run_train)
+
+    add_assignments(commands)
     return parser
 
 

@@ -39,9 +39,16 @@ def test_carries_the_sounds(names: set[str]) -> None:
     assert wanted <= names
 
 
+def test_carries_the_assignments(names: set[str]) -> None:
+    wanted = {f"course_lib/{name}" for name in tracked("assignments")}
+    assert sum(name.endswith(".ipynb") for name in wanted) >= 4
+    assert wanted <= names
+
+
 def test_carries_nothing_else(names: set[str]) -> None:
     assert {name.split("/")[0] for name in names} == {"course_lib", f"ddsp_course-{PROJECT['version']}.dist-info"}
-    assert not [name for name in names if "__pycache__" in name or name.endswith(".ipynb")]
+    notebooks = [name for name in names if name.endswith(".ipynb") and not name.startswith("course_lib/assignments/")]
+    assert not notebooks and not [name for name in names if "__pycache__" in name]
 
 
 def test_works_from_an_empty_folder(wheel: Path, tmp_path: Path) -> None:
