@@ -30,7 +30,7 @@ from course_lib.effects.fir import fir_filter
 from course_lib.effects.reverb import DecayReverb, Reverb, decaying_impulse_response, fft_convolve, reverb
 from course_lib.effects.rooms import energy_decay_db, measure_rt60, shoebox_impulse_response
 from course_lib.envelopes import upsample, upsample_frequency
-from course_lib.exercises import exercise
+from course_lib.exercises import exercise, load_progress, progress, save_progress
 from course_lib.fit import FitDiverged, History, fit
 from course_lib.frequency import (
     FrequencyFit,
@@ -92,12 +92,13 @@ __all__ = [
     "fft_convolve", "filter_by_sampling", "filter_recursively", "filtered_noise", "fir_filter", "fit", "fit_f0",
     "fit_frequency", "fit_sinusoids", "gradient_over_frequency", "gradient_sign_accuracy", "harmonic_controls",
     "harmonic_frequencies", "harmonic_synth", "hz_to_midi", "instantaneous_phase", "listen", "live_figure",
-    "load_audio", "load_clip", "local_minima", "loss_over_frequency", "loudness_db", "lowpass", "lowpass_response",
-    "mask_above_nyquist", "measure_harmonics", "measure_rt60", "midi_to_hz", "multiscale_spectral_loss",
-    "noise_controls", "normalise_distribution", "note_frames", "notes_from_pitch", "plot_controls", "plot_envelopes",
-    "plot_hierarchy", "plot_history", "plot_loss_landscape", "plot_notes", "plot_spectrogram", "plot_spectrum",
-    "plot_waveform", "pole_radius", "polyphony", "project_harmonics", "read_midi", "remove_harmonics", "reverb",
-    "rfft_frequencies", "scale_parameters", "separate_voices", "share_within", "shoebox_impulse_response", "sinusoid",
-    "spectral_l1", "spectral_transport_loss", "stable_denominator", "stft_magnitude", "track_f0", "upsample",
-    "upsample_frequency", "waveform_l1", "write_midi", "zero_phase_response",
+    "load_audio", "load_clip", "load_progress", "local_minima", "loss_over_frequency", "loudness_db", "lowpass",
+    "lowpass_response", "mask_above_nyquist", "measure_harmonics", "measure_rt60", "midi_to_hz",
+    "multiscale_spectral_loss", "noise_controls", "normalise_distribution", "note_frames", "notes_from_pitch",
+    "plot_controls", "plot_envelopes", "plot_hierarchy", "plot_history", "plot_loss_landscape", "plot_notes",
+    "plot_spectrogram", "plot_spectrum", "plot_waveform", "pole_radius", "polyphony", "progress", "project_harmonics",
+    "read_midi", "remove_harmonics", "reverb", "rfft_frequencies", "save_progress", "scale_parameters",
+    "separate_voices", "share_within", "shoebox_impulse_response", "sinusoid", "spectral_l1", "spectral_transport_loss",
+    "stable_denominator", "stft_magnitude", "track_f0", "upsample", "upsample_frequency", "waveform_l1", "write_midi",
+    "zero_phase_response",
 ]  # fmt: skip

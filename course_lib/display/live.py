@@ -11,12 +11,14 @@ import difflib
 import hashlib
 import html
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
+
+from course_lib.display.questions import question_chapters, questions_as_text, read_questions
 
 BIQUADS = ("lowpass", "highpass", "bandpass", "notch", "peaking", "lowshelf", "highshelf")  # as in effects/biquads.py
 HISTORY_RECORDS, HISTORY_BANDS = 12, 96  # what a recorded fit keeps: the same counts as in js/history.js
@@ -99,6 +101,9 @@ class Kind:
     fields: Mapping[str, Number | Choice | Numbers]
     parts: tuple[str, ...] = ()
     data: str = ""  # a module of course_lib.display whose script(), what a network learned or heard, travels along
+    render: str = "mount"  # the function of the scripts that puts it on the page
+    derived: Mapping[str, Callable[[Mapping[str, Any]], Any]] = field(default_factory=dict)  # state that follows
+    fallback: Callable[[Mapping[str, Any]], str] | None = None  # more HTML for where no script runs
 
 
 KINDS: dict[str, Kind] = {
@@ -374,6 +379,17 @@ KINDS: dict[str, Kind] = {
             "max_hz": Number(8000, 100, 96_000),
         },
     ),
+    "questions": Kind(
+        "Check yourself",
+        "Three questions on the chapter; each choice says why it is right or wrong.",
+        {
+            "chapter": Choice("gain", question_chapters()),
+            "chosen": Numbers((-1.0,) * 3, -1, 3, whole=True),  # -1: not answered yet
+        },
+        render="ask",
+        derived={"questions": lambda state: read_questions(state["chapter"])},
+        fallback=questions_as_text,
+    ),
 }
 
 
@@ -410,7 +426,7 @@ class LiveFigure:
         kind = self.kind
 
         class LiveWidget(anywidget.AnyWidget):
-            _esm = f"{_source(kind)}\nexport default {{ render: (context) => mount(context, figure) }};\n"
+            _esm = widget_module(kind)
             state = traitlets.Dict().tag(sync=True)
 
             @traitlets.validate("state")
@@ -450,13 +466,14 @@ def live_figure(kind: str, **state: Any) -> LiveFigure:
 
 def _full_state(kind: str, state: Mapping[str, Any]) -> dict[str, Any]:
     """Defaults filled in, every value checked and rounded, sorted by name."""
-    fields = KINDS[kind].fields
+    fields, derived = KINDS[kind].fields, KINDS[kind].derived
     for name in state:
-        if name not in fields:
+        if name not in fields and name not in derived:
             raise ValueError(
                 f"the live figure {kind!r} has no {name!r}{_near(name, fields)}; it has {', '.join(sorted(fields))}"
             )
-    return {name: fields[name].check(state.get(name, fields[name].default), name) for name in sorted(fields)}
+    full = {name: fields[name].check(state.get(name, fields[name].default), name) for name in sorted(fields)}
+    return full | {name: follow(full) for name, follow in derived.items()}
 
 
 def _near(word: Any, words: Any) -> str:
@@ -484,14 +501,20 @@ def _html(kind: str, state: Mapping[str, Any]) -> str:
     tag = f"ddsp-{kind.replace('_', '-')}-{hashlib.sha256(source.encode()).hexdigest()[:8]}"
     values = html.escape(json.dumps(state, sort_keys=True, separators=(",", ":"), allow_nan=False), quote=False)
     values = values.replace("'", "&#x27;")  # the attribute stands in single quotes
+    more = f'<div class="ddsp-fallback">{about.fallback(state)}</div>' if about.fallback else ""
     return (
         f"<{tag} data-state='{values}' style=\"display:block\">"
         f'<p class="ddsp-fallback"><strong>Live figure: {about.title}.</strong> {about.about} '
         "It computes in the page: read it in the built book, or run this cell (or trust the notebook) to wake it.</p>"
-        f"</{tag}>\n"
+        f"{more}</{tag}>\n"
         f'<script>(() => {{\nconst tag = "{tag}";\nif (customElements.get(tag)) return;\n{source}\n'
-        "define(tag, (context) => mount(context, figure));\n})();</script>"
+        f"define(tag, (context) => {about.render}(context, figure));\n}})();</script>"
     )
+
+
+def widget_module(kind: str) -> str:
+    """Return the script of a figure as a JavaScript module for `anywidget`."""
+    return f"{_source(kind)}\nexport default {{ render: (context) => {KINDS[kind].render}(context, figure) }};\n"
 
 
 def node_module(kind: str) -> str:

@@ -21,6 +21,7 @@ from course_lib.display.mixer_twin import mixer
 from course_lib.display.noise_twins import noise_bands
 from course_lib.display.phrase_twin import phrase_knobs
 from course_lib.display.player_twin import player
+from course_lib.display.questions import questions_twin
 from course_lib.display.roll_twin import note_roll
 from course_lib.display.room_twins import room
 from course_lib.effects.biquads import biquad_coefficients, biquad_response, pole_radius
@@ -286,4 +287,5 @@ TWINS: dict[str, Callable[[State], dict[str, Any]]] = {
     "taken_apart": taken_apart,
     "mixer": mixer,
     "phrase_knobs": phrase_knobs,
+    "questions": questions_twin,
 }

@@ -1,4 +1,4 @@
-"""Exercises that answer back: `exercise("gain-1").check(answer)`, `.hint()`, `.solution()`."""
+"""Exercises that answer back: `exercise("gain-1").check(answer)`, `.hint()`, `.solution()`, and your progress."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ import importlib
 import pkgutil
 
 from course_lib.exercises.base import Exercise, Verdict
+from course_lib.exercises.progress import load_progress, progress, save_progress
 
-__all__ = ["Exercise", "Verdict", "all_exercises", "exercise"]
+__all__ = ["Exercise", "Verdict", "all_exercises", "exercise", "load_progress", "progress", "save_progress"]
 
 _REGISTRY: dict[str, Exercise] = {}
 

@@ -55,7 +55,8 @@ def opened(new_page: Any, book_url: str, page_entry: Any) -> Iterator[Any]:
 
 
 def figures_of(page: Any) -> list[Any]:
-    return page.query_selector_all(".ddsp-live")
+    """The figures that draw and sound; the questions are words only, and have their own test."""
+    return page.query_selector_all(".ddsp-live:not(.ddsp-questions)")
 
 
 def changes(page: Any, figure: Any, act: Any, what: str, before: Any = None) -> None:
@@ -166,6 +167,37 @@ def test_live_figures_answer_keyboard_and_mouse(opened: Any, page_entry: Any) ->
             before = figure.evaluate(READ_FIGURE)
             drags_over(page, canvas, lambda figure=figure, before=before: figure.evaluate(READ_FIGURE) != before)
             changes(page, figure, lambda: None, "dragging over the picture", before)
+    assert watch.errors == []
+
+
+def test_questions_say_why_at_once(opened: Any) -> None:
+    page, watch = opened()
+    for figure in page.query_selector_all(".ddsp-questions"):
+        figure.scroll_into_view_if_needed()
+        score = figure.query_selector(".ddsp-readout")
+        fieldsets = figure.query_selector_all("fieldset")
+        assert figure.query_selector_all("input:checked") == [] and score.inner_text().startswith("0 of ")
+        for number, fieldset in enumerate(fieldsets, 1):
+            assert fieldset.query_selector("legend").inner_text().startswith(f"{number}. ")
+            inputs, told = (
+                fieldset.query_selector_all("input[type=radio]"),
+                fieldset.query_selector("[aria-live=polite]"),
+            )
+            assert told.inner_text() == ""
+            inputs[0].focus()
+            page.keyboard.press("Space")
+            said = [told.inner_text()]
+            for _ in inputs[1:]:  # as a group of radio buttons does
+                page.keyboard.press("ArrowDown")
+                said.append(told.inner_text())
+            assert sum(text.startswith("✓ Right. ") for text in said) == 1 and len(set(said)) == len(inputs)
+            assert all(text.startswith(("✓ Right. ", "✗ Not right. ")) and len(text) > 30 for text in said)
+            right = next(i for i, text in enumerate(said) if text.startswith("✓"))
+            fieldset.query_selector_all("label")[right].click()
+            assert told.inner_text() == said[right] and inputs[right].is_checked()
+            assert score.inner_text().startswith(f"{number} of {len(fieldsets)} right")
+        figure.query_selector("button").click()
+        assert figure.query_selector_all("input:checked") == [] and score.inner_text().startswith("0 of ")
     assert watch.errors == []
 
 

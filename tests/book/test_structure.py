@@ -19,7 +19,8 @@ ROOT = Path(__file__).resolve().parents[2]
 OUTPUT_BYTES = 1_000_000
 CELL_LINES, MEDIAN_LINES = 25, 6
 ALT_LENGTH = 20
-LIVE_FIGURE = re.compile(r"<ddsp-[\w-]+ data-state=")
+LIVE_FIGURE = re.compile(r"<ddsp-(?!questions)[\w-]+ data-state=")
+MOST_EXERCISES = 4
 EXERCISE = re.compile(r"""exercise\(\s*["']([\w-]+)["']\s*\)""")
 Notebook = dict[str, Any]
 
@@ -165,7 +166,25 @@ def exercises(notebook: Notebook) -> list[str]:
     checked = {
         match for cell in code_cells(notebook) for match in EXERCISE.findall(source(cell)) if ".check(" in source(cell)
     }
-    return [] if len(checked) >= 2 else [f"uses the exercises {sorted(checked)}; at least two must be checked"]
+    if 2 <= len(checked) <= MOST_EXERCISES:
+        return []
+    return [f"checks the exercises {sorted(checked)}; two to {MOST_EXERCISES} must be"]
+
+
+def ends(notebook: Notebook) -> list[str]:
+    """The chapter's questions before its first exercise, and the progress as its last code cell."""
+    cells = code_cells(notebook)
+    first = next((i for i, cell in enumerate(cells) if ".check(" in source(cell)), len(cells))
+    stem = EXERCISE.findall(source(cells[first]))[0].rpartition("-")[0] if first < len(cells) else "?"
+    complaints = []
+    asked = source(cells[first - 1]) if first else ""
+    if not asked.rstrip().endswith(f'live_figure("questions", chapter="{stem}")'):
+        complaints.append(f"the code cell before the first exercise must show the questions of {stem}")
+    elif not any("<ddsp-questions" in html for html in outputs_as(cells[first - 1], "text/html")):
+        complaints.append("the questions are not among its stored outputs")
+    if not source(cells[-1]).rstrip().endswith(f'progress("{stem}")'):
+        complaints.append(f'the last code cell must be progress("{stem}")')
+    return [f"{complaint}; python3 tools/chapter_ends.py puts both in" for complaint in complaints]
 
 
 def live_figures(notebook: Notebook) -> list[str]:
@@ -197,7 +216,7 @@ EVERYWHERE: tuple[Rule, ...] = (
     executed_in_order, no_errors, no_standard_error, no_widget_state, one_kernel_name, alt_text, light_outputs,
     short_cells, one_setup_cell, objectives, ignored_outputs,
 )  # fmt: skip
-IN_TEACHING: tuple[Rule, ...] = (exercises, live_figures, references)
+IN_TEACHING: tuple[Rule, ...] = (exercises, ends, live_figures, references)
 
 
 # --- Chapters keep the rules --------------------------------------------------------------------------------------
@@ -210,6 +229,8 @@ def test_chapter(chapter: Any, rule: Rule) -> None:
 
 @pytest.mark.parametrize("rule", IN_TEACHING, ids=lambda rule: rule.__name__)
 def test_teaching_chapter(teaching_chapter: Any, rule: Rule) -> None:
+    if rule is ends and not (ROOT / f"course_lib/exercises/questions/{teaching_chapter.source.stem}.json").exists():
+        pytest.skip("has no questions yet")
     assert rule(read(teaching_chapter.source)) == []
 
 
@@ -277,10 +298,16 @@ def good_notebook() -> Notebook:
             code("import course_lib", 1, tags=["setup"]),
             code("plot_waveform(x, 16000)", 2, [shown("image/png", "AAAA")], mystnb=alt),
             code("live_figure('gain')", 3, [shown("text/html", "<ddsp-gain-1 data-state='{}'></ddsp-gain-1>")]),
-            code('exercise("gain-1").check(...)', 4),
-            code('exercise("gain-2").check(...)', 5),
-            code("interact(figure)", 6, tags=["nbval-ignore-output"]),
-            code("assert figure(1)", 7),
+            code("interact(figure)", 4, tags=["nbval-ignore-output"]),
+            code("assert figure(1)", 5),
+            code(
+                'live_figure("questions", chapter="gain")',
+                6,
+                [shown("text/html", "<ddsp-questions-1 data-state='{}'>")],
+            ),
+            code('exercise("gain-1").check(...)', 7),
+            code('exercise("gain-2").check(...)', 8),
+            code('progress("gain")', 9),
             {"cell_type": "markdown", "id": "m2", "metadata": {}, "source": "As {cite:t}`engel2020ddsp` say."},
         ],
     }
@@ -314,13 +341,20 @@ BREAKS: list[tuple[Rule, Callable[[Notebook], Any]]] = [
     (one_setup_cell, lambda n: n["cells"][1].update(metadata={})),
     (one_setup_cell, lambda n: n["cells"][2].update(metadata={"tags": ["setup"]})),
     (objectives, lambda n: n["cells"][0].update(source="# Title\n\nYou will build one. Reading 10 min.")),
-    (exercises, lambda n: n["cells"][5].update(source='exercise("gain-1").check(...)')),
-    (exercises, lambda n: n["cells"][5].update(source='exercise("gain-2").hint()')),
+    (exercises, lambda n: n["cells"][8].update(source='exercise("gain-1").check(...)')),
+    (exercises, lambda n: n["cells"][8].update(source='exercise("gain-2").hint()')),
+    (exercises, lambda n: n["cells"][2].update(source="".join(f'exercise("x-{i}").check(...)\n' for i in range(3)))),
+    (ends, lambda n: n["cells"].pop(6)),
+    (ends, lambda n: n["cells"][6].update(outputs=[])),
+    (ends, lambda n: n["cells"][6].update(source='live_figure("questions", chapter="harmonic")')),
+    (ends, lambda n: n["cells"].pop(9)),
+    (ends, lambda n: n["cells"].append(code("print(1)", 10))),
+    (ends, lambda n: [c.update(source="print(1)") for c in n["cells"][7:9]]),
     (live_figures, lambda n: n["cells"][3].update(outputs=[])),
     (references, lambda n: n["cells"].pop()),
-    (ignored_outputs, lambda n: n["cells"][7].update(source="print(1)")),
-    (ignored_outputs, lambda n: n["cells"][5].update(metadata={"tags": ["nbval-ignore-output"]})),
-    (ignored_outputs, lambda n: n["cells"][5].update(metadata={"tags": ["nbval-skip"]})),
+    (ignored_outputs, lambda n: n["cells"][5].update(source="print(1)")),
+    (ignored_outputs, lambda n: n["cells"][8].update(metadata={"tags": ["nbval-ignore-output"]})),
+    (ignored_outputs, lambda n: n["cells"][8].update(metadata={"tags": ["nbval-skip"]})),
 ]
 
 
