@@ -116,8 +116,8 @@ for found in gc.get_objects():
         pass
 """
 DELETE = """
-import glob, os, shutil, course_lib
-for path in {targets!r} + [os.path.dirname(course_lib.__file__), os.path.expanduser("~")]:
+import os, shutil
+for path in {targets!r}:
     for attempt in (lambda: shutil.rmtree(path), lambda: os.remove(path), lambda: open(path, "w"),
                     lambda: os.rename(path, path + ".gone"), lambda: os.truncate(path, 0)):
         try:
