@@ -32,11 +32,15 @@ FORBIDDEN = {
     "os.killpg": "stop a process",
     "signal.pthread_kill": "stop a process",
 }
-# Events that change files: how many of their first arguments are paths.
-CHANGES = {
-    "os.remove": 1, "os.rmdir": 1, "os.rename": 2, "os.mkdir": 1, "os.link": 2, "os.symlink": 2, "os.truncate": 1,
-    "os.chmod": 1, "os.chown": 1, "os.utime": 1, "os.setxattr": 1, "os.removexattr": 1, "shutil.rmtree": 1,
+# Events that change files: for each path among their arguments, where it is, and where the folder it is relative to.
+CHANGES: dict[str, tuple[tuple[int, int | None], ...]] = {
+    "os.remove": ((0, 1),), "os.rmdir": ((0, 1),), "os.mkdir": ((0, 2),), "os.rename": ((0, 2), (1, 3)),
+    "os.link": ((0, 2), (1, 3)), "os.symlink": ((1, 2),), "os.chmod": ((0, 2),), "os.chown": ((0, 3),),
+    "os.utime": ((0, 3),), "os.truncate": ((0, None),), "os.setxattr": ((0, None),), "os.removexattr": ((0, None),),
+    "shutil.rmtree": ((0, 1),),
 }  # fmt: skip
+
+
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 
@@ -108,10 +112,10 @@ def _gate(scratch: str, hidden: list[str], tell: Callable[[str], Any]) -> Callab
             if any(within(there, folder) for folder in hidden):
                 refuse(f"read {there}")
         elif event in CHANGES:
-            folders = [a for a in arguments[CHANGES[event] :] if isinstance(a, int) and not isinstance(a, bool)]
-            for i, path in enumerate(arguments[: CHANGES[event]]):
-                if not isinstance(path, int):
-                    there = place(path, folders[min(i, len(folders) - 1)] if folders and "mod" not in event else None)
+            for path, folder in CHANGES[event]:
+                given = arguments[path] if path < len(arguments) else None
+                if isinstance(given, (str, bytes, os.PathLike)):
+                    there = place(given, arguments[folder] if folder is not None and folder < len(arguments) else None)
                     if not within(there, scratch):
                         refuse(f"{event.partition('.')[2]} {there}")
         elif event in ("os.listdir", "os.scandir", "os.chdir") and arguments and arguments[0] is not None:
