@@ -1,23 +1,31 @@
 """The Colab stand-in: each chapter from its .ipynb alone, in an empty folder, with Colab's IPython and ipywidgets.
 
 It is as near as a test comes to Colab without Colab: the versions of its published list, a stub of its module, and
-`course_lib` absent until the set-up cell installs it, here from a wheel that COURSE_SOURCE names.
+`course_lib` absent until the set-up cell installs it, here from a wheel that COURSE_SOURCE names, or there already.
+Released assignments run there too, and no cell may use a network.
 """
 
 from __future__ import annotations
 
+import ast
+import importlib
 import json
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import pytest
+from filelock import FileLock
 
 import course
+from tests.submissions import filled
 from tools import address
+
+ASSIGNMENTS = sorted(path.parent.name for path in (course.ROOT / "assignments").glob("*/*.ipynb"))
 
 VERSIONS = """
 import importlib.metadata, json
@@ -36,11 +44,33 @@ def ask(code: str) -> str:
     return done.stdout
 
 
-def run_as_in_colab(notebook: Path, wheel: Path, tmp_path: Path) -> subprocess.CompletedProcess[str]:
-    """Copy one notebook into an empty folder and run its cells under nbval, which also sees errors of widgets."""
+# After the set-up nothing may need a network: what asks for an address outside this machine fails.
+OFFLINE = """
+import sys
+
+def refuse(event, arguments):
+    inside = ("127.", "::1", "localhost")
+    if event == "socket.getaddrinfo" and not str(arguments[0] or "localhost").startswith(inside):
+        raise OSError(f"no network here: {arguments[0]}")
+    if event == "socket.connect" and isinstance(arguments[1], tuple) and not str(arguments[1][0]).startswith(inside):
+        raise OSError(f"no network here: {arguments[1][0]}")
+
+sys.addaudithook(refuse)
+"""
+
+
+def run_as_in_colab(
+    notebook: Path, wheel: Path, tmp_path: Path, installed: Path | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Copy one notebook into an empty folder and run its cells under nbval, which also sees errors of widgets.
+
+    installed: a folder that has course_lib already; without it the set-up cell installs the wheel into its own.
+    """
     folder, site = tmp_path / "content", tmp_path / "site"
     folder.mkdir()
     site.mkdir()  # what the set-up cell installs lands here, so that two workers never share it
+    (tmp_path / "offline").mkdir()
+    (tmp_path / "offline" / "sitecustomize.py").write_text(OFFLINE)
     shutil.copy(notebook, folder / "chapter.ipynb")
     variables = {
         "COURSE_SOURCE": str(wheel),
@@ -48,7 +78,7 @@ def run_as_in_colab(notebook: Path, wheel: Path, tmp_path: Path) -> subprocess.C
         "OMP_NUM_THREADS": "1",
         "PIP_NO_INDEX": "1",
         "PIP_TARGET": str(site),
-        "PYTHONPATH": str(site),
+        "PYTHONPATH": os.pathsep.join(map(str, [tmp_path / "offline", site, *([installed] if installed else [])])),
     }
     for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR", "MPLCONFIGDIR"):
         variables[name] = str(tmp_path / name.lower())
@@ -56,6 +86,17 @@ def run_as_in_colab(notebook: Path, wheel: Path, tmp_path: Path) -> subprocess.C
     command = [course.python_of(course.COLAB), "-m", "pytest", "--nbval-lax", "--nbval-current-env", "-q"]
     command += ["-p", "no:cacheprovider", "-c", os.devnull, "--rootdir", str(folder), "chapter.ipynb"]
     return subprocess.run(command, cwd=folder, env=inside, capture_output=True, text=True, errors="replace")
+
+
+@pytest.fixture(scope="session")
+def installed(wheel: Path) -> Path:
+    """A folder with course_lib, installed once for all that only use it."""
+    site = wheel.parent / "installed"
+    with FileLock(wheel.parent / "installed.lock"):
+        if not site.exists():
+            pip = [course.python_of(course.COLAB), "-m", "pip", "install", "--quiet", "--no-deps", "--no-index"]
+            subprocess.run([*pip, "--target", str(site), str(wheel)], check=True, env=course.environment())
+    return site
 
 
 @pytest.fixture(scope="module")
@@ -71,10 +112,97 @@ def test_the_stand_in_is_what_it_says(untouched: dict[str, str]) -> None:
 
 
 def test_chapter(chapter: Any, wheel: Path, tmp_path: Path, untouched: dict[str, str]) -> None:
+    """Without course_lib: the set-up cell installs it, and nothing else."""
     done = run_as_in_colab(chapter.source, wheel, tmp_path)
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
     assert {path.name.split("-")[0] for path in (tmp_path / "site").iterdir()} == {"course_lib", "ddsp_course"}
     assert json.loads(ask(VERSIONS)) == untouched
+
+
+def test_chapter_where_the_library_is(chapter: Any, tmp_path: Path, installed: Path) -> None:
+    """With course_lib: the set-up cell installs nothing, though it could not even find the source."""
+    done = run_as_in_colab(chapter.source, tmp_path / "nowhere.whl", tmp_path, installed)
+    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
+    assert list((tmp_path / "site").iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ASSIGNMENTS)
+def test_assignment(name: str, wheel: Path, tmp_path: Path) -> None:
+    """A released assignment with its answers filled in."""
+    from course_lib.grading import release
+
+    (path,) = release(tmp_path / "released", [name])
+    answers = importlib.import_module(f"tests.assignment_answers.{name}").ANSWERS["right"]
+    notebook = filled(json.loads(path.read_text(encoding="utf-8")), answers)
+    path.write_text(json.dumps(notebook), encoding="utf-8")
+    done = run_as_in_colab(path, wheel, tmp_path)
+    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
+
+
+def widgets_used() -> dict[str, set[str]]:
+    """Classes and functions of ipywidgets that the library and the chapters use, and the keywords they are given."""
+    sources = [path.read_text(encoding="utf-8") for path in (course.ROOT / "course_lib").rglob("*.py")]
+    for path in (course.ROOT / "book").rglob("*.ipynb"):
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        sources += ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+    used: dict[str, set[str]] = {}
+    for tree in map(ast.parse, (source for source in sources if "ipywidgets" in source or "interact(" in source)):
+        nodes = list(ast.walk(tree))
+        modules = {
+            a.asname or a.name for n in nodes if isinstance(n, ast.Import) for a in n.names if "ipywidgets" in a.name
+        }
+        names = {
+            a.asname or a.name
+            for n in nodes
+            if isinstance(n, ast.ImportFrom) and n.module == "ipywidgets"
+            for a in n.names
+        }
+        for name in names:
+            used.setdefault(name, set())
+        for node in nodes:
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in modules:
+                used.setdefault(node.attr, set())
+        for call in (n for n in nodes if isinstance(n, ast.Call)):
+            function = call.func
+            name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+            if name in used:
+                used[name] |= {keyword.arg for keyword in call.keywords if keyword.arg}
+    return used
+
+
+def test_widgets_are_what_both_generations_share() -> None:
+    used = widgets_used()
+    assert {"interact", "Dropdown", "FileUpload"} <= set(used), used
+    code = f"""
+import ipywidgets, json
+known = {{}}
+for name, keywords in json.loads({json.dumps(json.dumps({k: sorted(v) for k, v in used.items()}))}).items():
+    found = getattr(ipywidgets, name, None)
+    traits = found.class_trait_names() if hasattr(found, "class_trait_names") else keywords
+    known[name] = found is not None and set(keywords) <= set(traits)
+print(json.dumps(known))
+"""
+    here = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    for told in (ask(code), here):
+        assert [name for name, good in json.loads(told).items() if not good] == []
+
+
+def test_a_gpu_is_used_where_there_is_one_and_never_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    from course_lib.training import join_processes
+
+    assert join_processes(None)[2] == torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert join_processes(None)[2] == torch.device("cuda") and join_processes("cpu")[2] == torch.device("cpu")
+
+
+@pytest.mark.parametrize("source", ["import urllib.request as u\nu.urlopen('https://example.org')"])
+def test_a_chapter_that_needs_the_network_fails(source: str, tmp_path: Path, installed: Path) -> None:
+    cells = [nbformat.v4.new_code_cell(text) for text in (address.setup_cell(), source)]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "bad.ipynb")
+    done = run_as_in_colab(tmp_path / "bad.ipynb", tmp_path / "nowhere.whl", tmp_path, installed)
+    assert done.returncode == 1 and "no network here: example.org" in done.stdout, done.stdout[-3000:]
 
 
 @pytest.mark.parametrize(
