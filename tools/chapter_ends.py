@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
+QUESTIONS = ROOT / "course_lib" / "exercises" / "questions"
 NOT_TAUGHT = ("Start", "Teaching", "Reference")
 ASK = ("check-yourself", "questions")  # ids of the cells, which also tell them apart
 END = ("your-progress", "progress")
@@ -71,12 +72,16 @@ def with_ends(notebook: dict[str, Any], stem: str) -> dict[str, Any]:
     for cell in (*ask, *end):  # outputs that are right already stay
         if cell["id"] in old and text_of(old[cell["id"]]) == text_of(cell):
             cell.update(old[cell["id"]])
+    if not (QUESTIONS / f"{stem}.json").exists():
+        ask = []
     e, s = heads["Exercises"], heads["Summary"]
     return {**notebook, "cells": cells[:e] + ask + cells[e:s] + end + cells[s:]}
 
 
 def main(arguments: list[str]) -> int:
     for path in [Path(a).resolve() for a in arguments] or teaching():
+        if not (QUESTIONS / f"{path.stem}.json").exists():
+            print(f"{path.stem}: no questions yet; they belong into {QUESTIONS.relative_to(ROOT)}/{path.stem}.json")
         text = path.read_text(encoding="utf-8")
         notebook = with_ends(json.loads(text), path.stem)
         new = json.dumps(notebook, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
