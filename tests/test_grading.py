@@ -176,7 +176,7 @@ def test_the_library_works_inside(answers: Answers) -> None:
 def test_errors_pass_as_words(answers: Answers) -> None:
     with pytest.raises(Failed, match="must be positive") as told:
         answers.call("fail", (1.0,), {})
-    assert told.value.kind == "ValueError"
+    assert told.value.kind == "ValueError" and isinstance(told.value, ValueError)
     with pytest.raises(NotAttempted):
         answers.call("unready", (1.0,), {})
     with pytest.raises(Failed, match="no number, string or tensor"):

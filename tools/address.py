@@ -72,8 +72,9 @@ def places(url: str) -> list[tuple[str, str, str]]:
 
 
 def chapters(root: Path = ROOT) -> list[Path]:
-    """Every notebook of the book."""
-    return [path for path in sorted((root / "book").rglob("*.ipynb")) if ".ipynb_checkpoints" not in path.parts]
+    """Every notebook with a set-up cell: those of the book, and the assignments."""
+    found = [path for folder in ("book", "assignments") for path in sorted((root / folder).rglob("*.ipynb"))]
+    return [path for path in found if ".ipynb_checkpoints" not in path.parts]
 
 
 def is_setup(cell: dict) -> bool:
