@@ -82,7 +82,7 @@ def with_ends(notebook: dict[str, Any], stem: str) -> dict[str, Any]:
             prose(ASK[0], "## Check yourself\n\nThree questions, and answers that explain themselves."),
             code(ASK[1], f'{needs}live_figure("questions", chapter="{stem}")', shown(stem)),
         ]
-    keep = f'`save_progress("{stem}-progress.json")` writes this to a small file, and `load_progress` reads it again.'
+    keep = '`save_progress("progress.json")` writes this to a small file, and `load_progress` reads it again.'
     end = [
         prose(END[0], f"How far are you? {keep}"),
         code(END[1], f'from course_lib import progress\n\nprogress("{stem}")', printed(stem)),
