@@ -46,6 +46,33 @@ def test_a_mistake_is_called_by_its_name(name, answer, message):
     assert verdict.status == "wrong" and message in verdict.message, verdict
 
 
+# What goes wrong most often in this field, and exercises that call it by its name.
+NAMED = {
+    "Hz for rad/sample": [("filters-1", "rad/sample"), ("oscillator-3", "Hz went in where rad/sample belong")],
+    "missing 2π": [
+        ("oscillator-1", "in turns"),
+        ("oscillator-3", "2π is missing"),
+        ("many_sines-1", "taken for radians"),
+    ],
+    "transposed axes": [("chorale-1", "transposed"), ("noise-3", "transposed"), ("playing-2", "transposed")],
+    "decibels of amplitude against power": [
+        ("fitting-2", "20·log10 is for amplitudes"),
+        ("five_sounds-1", "10·log10 is for powers"),
+    ],
+    "phase reset at frame edges": [("oscillator-3", "the phase is reset at the edge")],
+    "mean of decibels": [("fitting-2", "a mean of decibels"), ("pitch_and_loudness-1", "decibels are averaged")],
+    "degrees for radians": [("oscillator-1", "in degrees"), ("oscillator-3", "degrees")],
+    "frames off by one": [("notes_to_sound-1", "frame too long"), ("end_to_end-1", "one frame too long")],
+    "sum for mean": [("gain-2", "a sum where"), ("pytorch_for_sound-2", "a sum where the loss takes a mean")],
+}
+
+
+@pytest.mark.parametrize(("name", "message"), [case for cases in NAMED.values() for case in cases])
+def test_the_usual_mistakes_are_called_by_their_names(name, message):
+    """That each of them is, `test_a_mistake_is_called_by_its_name` shows; here, that none is forgotten."""
+    assert message in [said for _, said in MISTAKES[name]]
+
+
 @pytest.mark.parametrize("name", IDS)
 def test_a_crashing_or_absurd_answer_is_reported_not_propagated(name):
     def crash(*args):
@@ -60,7 +87,7 @@ def test_a_crashing_or_absurd_answer_is_reported_not_propagated(name):
 @pytest.mark.parametrize("name", IDS)
 def test_it_can_be_shown(name, capsys):
     item = exercise(name)
-    assert item.hints and item.why and item.id == name
+    assert len(item.hints) >= 2 and item.why and item.id == name
     item.check(...)
     assert capsys.readouterr().out.startswith("○ Not attempted yet")
     item.check(item.reference)

@@ -274,3 +274,49 @@ def test_a_file_that_is_missing_or_of_another_version_of_the_course(tmp_path, ca
     path.write_text("\ufeff" + text_of(row={"exercise": "theremin-1"}), encoding="utf-8")
     load_progress(path)
     assert "no such exercises: theremin-1" in capsys.readouterr().out and kept._entries == {}
+
+
+# --- In a kernel ---------------------------------------------------------------------------------------------------
+
+CELL = """
+from dataclasses import replace
+import time, matplotlib.pyplot as plt
+from course_lib import exercise, progress
+item = replace(exercise("gain-1"), limit_s=0.5)
+
+def shows(sound, target):
+    plt.plot(sound)
+    plt.show()
+    return 0.0
+
+def leaves(sound, target):
+    exit()
+
+def sleeps(sound, target):
+    time.sleep(30)
+
+for answer in (shows, leaves, sleeps, item.reference):
+    item.check(answer)
+"""
+
+
+def test_in_a_kernel_nothing_is_shown_nothing_ends_and_the_next_cell_runs():
+    from jupyter_client.manager import start_new_kernel
+
+    manager, client = start_new_kernel(kernel_name="python3")
+    try:
+        seen = []
+
+        def note(message):
+            seen.append((message["msg_type"], message["content"]))
+
+        for cell in (CELL, "progress('gain'); plt.plot([1, 2]); plt.show()"):
+            reply = client.execute_interactive(cell, output_hook=note, timeout=60)
+            assert reply["content"]["status"] == "ok" and reply["content"]["payload"] == []
+        text = "".join(content["text"] for kind, content in seen if kind == "stream")
+        assert [line[0] for line in text.splitlines()[:4]] == ["✗", "✗", "✗", "✓"], text
+        assert "SystemExit" in text and "did not return within 0.5 s" in text and "✓ right          4 tries" in text
+        assert sum("image/png" in content.get("data", {}) for _, content in seen) == 1  # the last cell's own
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)

@@ -1,10 +1,15 @@
 """Put the questions before and the progress after the exercises of every teaching chapter; what is there is renewed.
 
-python3 tools/chapter_ends.py [CHAPTER.ipynb …]     then run the chapters that it names with tools/execute.py
+python3 tools/chapter_ends.py [CHAPTER.ipynb …]
+
+Both cells' outputs follow from the library alone, so they are written here, and the chapter need not be run again:
+after a change of the questions' texts or of their figure, this is all that is to be done.
 """
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import re
 import sys
@@ -13,7 +18,10 @@ from typing import Any
 
 import yaml
 
+from course_lib import live_figure, progress
+
 ROOT = Path(__file__).resolve().parent.parent
+QUESTIONS = ROOT / "course_lib" / "exercises" / "questions"
 NOT_TAUGHT = ("Start", "Teaching", "Reference")
 ASK = ("check-yourself", "questions")  # ids of the cells, which also tell them apart
 END = ("your-progress", "progress")
@@ -30,9 +38,22 @@ def prose(identifier: str, text: str) -> dict[str, Any]:
     return {"cell_type": "markdown", "id": identifier, "metadata": {}, "source": text.splitlines(keepends=True)}
 
 
-def code(identifier: str, text: str) -> dict[str, Any]:
-    empty: dict[str, Any] = {"execution_count": None, "outputs": []}
-    return {"cell_type": "code", "id": identifier, "metadata": {}, "source": text.splitlines(keepends=True), **empty}
+def code(identifier: str, text: str, output: dict[str, Any]) -> dict[str, Any]:
+    return {**prose(identifier, text), "cell_type": "code", "execution_count": None, "outputs": [output]}
+
+
+def shown(stem: str) -> dict[str, Any]:
+    """What the cell with the questions displays."""
+    figure = live_figure("questions", chapter=stem)
+    data = {"text/html": figure._repr_html_().splitlines(keepends=True), "text/plain": [repr(figure)]}
+    return {"data": data, "execution_count": None, "metadata": {}, "output_type": "execute_result"}
+
+
+def printed(stem: str) -> dict[str, Any]:
+    """What `progress` prints where nothing has been tried."""
+    with contextlib.redirect_stdout(io.StringIO()) as text:
+        progress(stem)
+    return {"name": "stdout", "output_type": "stream", "text": text.getvalue().splitlines(keepends=True)}
 
 
 def text_of(cell: dict[str, Any]) -> str:
@@ -41,7 +62,6 @@ def text_of(cell: dict[str, Any]) -> str:
 
 def with_ends(notebook: dict[str, Any], stem: str) -> dict[str, Any]:
     """The notebook with its four cells; a heading inside a longer cell gets a cell of its own."""
-    old = {cell["id"]: cell for cell in notebook["cells"]}
     cells = [cell for cell in notebook["cells"] if cell["id"] not in (*ASK, *END)]
     named = re.compile(r"^## (Exercises|Summary)\b", re.MULTILINE)
     for i in range(len(cells) - 1, -1, -1):
@@ -56,27 +76,37 @@ def with_ends(notebook: dict[str, Any], stem: str) -> dict[str, Any]:
         raise ValueError(f"{stem}: needs the headings ## Exercises and ## Summary; found {sorted(heads)}")
     known = any(re.search(r"import[^\n]*(?:\([^)]*)?\blive_figure\b", text_of(c)) for c in cells if "outputs" in c)
     needs = "" if known else "from course_lib import live_figure\n\n"
-    ask = [
-        prose(ASK[0], "## Check yourself\n\nThree questions, three answers that explain themselves."),
-        code(ASK[1], f'{needs}live_figure("questions", chapter="{stem}")'),
-    ]
+    ask: list[dict[str, Any]] = []
+    if (QUESTIONS / f"{stem}.json").exists():
+        ask = [
+            prose(ASK[0], "## Check yourself\n\nThree questions, and answers that explain themselves."),
+            code(ASK[1], f'{needs}live_figure("questions", chapter="{stem}")', shown(stem)),
+        ]
+    keep = '`save_progress("progress.json")` writes this to a small file, and `load_progress` reads it again.'
     end = [
-        prose(
-            END[0],
-            f'How far are you? `save_progress("{stem}-progress.json")` writes this to a small file, and '
-            "`load_progress` reads it again.",
-        ),
-        code(END[1], f'from course_lib import progress\n\nprogress("{stem}")'),
+        prose(END[0], f"How far are you? {keep}"),
+        code(END[1], f'from course_lib import progress\n\nprogress("{stem}")', printed(stem)),
     ]
-    for cell in (*ask, *end):  # outputs that are right already stay
-        if cell["id"] in old and text_of(old[cell["id"]]) == text_of(cell):
-            cell.update(old[cell["id"]])
     e, s = heads["Exercises"], heads["Summary"]
-    return {**notebook, "cells": cells[:e] + ask + cells[e:s] + end + cells[s:]}
+    return {**notebook, "cells": numbered(cells[:e] + ask + cells[e:s] + end + cells[s:])}
+
+
+def numbered(cells: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Code cells counted as in a run from top to bottom."""
+    cells, count = json.loads(json.dumps(cells)), 0
+    for cell in cells:
+        if cell["cell_type"] == "code" and text_of(cell).strip():
+            count += 1
+            for counted in (cell, *cell["outputs"]):
+                if "execution_count" in counted:
+                    counted["execution_count"] = count
+    return cells
 
 
 def main(arguments: list[str]) -> int:
     for path in [Path(a).resolve() for a in arguments] or teaching():
+        if not (QUESTIONS / f"{path.stem}.json").exists():
+            print(f"{path.stem}: no questions yet; they belong into {QUESTIONS.relative_to(ROOT)}/{path.stem}.json")
         text = path.read_text(encoding="utf-8")
         notebook = with_ends(json.loads(text), path.stem)
         new = json.dumps(notebook, indent=1, ensure_ascii=False, sort_keys=True) + "\n"

@@ -11,6 +11,7 @@ import difflib
 import hashlib
 import html
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -101,6 +102,7 @@ class Kind:
     fields: Mapping[str, Number | Choice | Numbers]
     parts: tuple[str, ...] = ()
     data: str = ""  # a module of course_lib.display whose script(), what a network learned or heard, travels along
+    needs: tuple[str, ...] = ()  # of js/common.js only the parts under these comments, and its beginning; () is all
     render: str = "mount"  # the function of the scripts that puts it on the page
     derived: Mapping[str, Callable[[Mapping[str, Any]], Any]] = field(default_factory=dict)  # state that follows
     fallback: Callable[[Mapping[str, Any]], str] | None = None  # more HTML for where no script runs
@@ -386,6 +388,7 @@ KINDS: dict[str, Kind] = {
             "chapter": Choice("gain", question_chapters()),
             "chosen": Numbers((-1.0,) * 3, -1, 3, whole=True),  # -1: not answered yet
         },
+        needs=("page", "The custom element"),
         render="ask",
         derived={"questions": lambda state: read_questions(state["chapter"])},
         fallback=questions_as_text,
@@ -485,14 +488,21 @@ def _near(word: Any, words: Any) -> str:
 def _source(kind: str) -> str:
     """The shared scripts and the figure's own, without indentation and lines that are only comments."""
     folder = Path(__file__).with_name("js")
-    lines = [
-        line.strip()
-        for name in ("common", *KINDS[kind].parts, kind)
-        for line in folder.joinpath(f"{name}.js").read_text(encoding="utf-8").splitlines()
-    ]
+    names = ("common", *KINDS[kind].parts, kind)
+    texts = [folder.joinpath(f"{name}.js").read_text(encoding="utf-8") for name in names]
+    texts[0] = _common(texts[0], KINDS[kind].needs)
+    lines = [line.strip() for text in texts for line in text.splitlines()]
     if KINDS[kind].data:
         lines.insert(0, import_module(f"course_lib.display.{KINDS[kind].data}").script())
     return "\n".join(line for line in lines if line and not line.startswith("//"))
+
+
+def _common(script: str, needs: tuple[str, ...]) -> str:
+    """The beginning of the shared script and the parts that are needed, each of which begins with a comment."""
+    heads = r"^// (?:-{4} )?(?=(?:numbers|page|plots|sound|a figure|The custom element)\b)"
+    start, *parts = re.split(heads, script, flags=re.MULTILINE)
+    kept = [f"// {part}" for part in parts if not needs or part.startswith(needs)]
+    return "".join([start, *kept])
 
 
 def _html(kind: str, state: Mapping[str, Any]) -> str:

@@ -101,18 +101,30 @@ class _Printed(io.TextIOBase):
         return "\n".join(shown)
 
 
+def _no_exit() -> None:
+    raise SystemExit
+
+
 @contextlib.contextmanager
 def _quiet() -> Iterator[_Printed]:
-    """Catch what is printed; drop what is plotted or played, which would appear once for each random input."""
+    """Catch what is printed; drop what is plotted or played, which would appear once for each random input.
+
+    In a notebook exit() does not raise but asks the kernel to end: here it raises.
+    """
+    from IPython.core.getipython import get_ipython
     from IPython.utils.capture import capture_output
 
-    printed, pyplot = _Printed(), sys.modules.get("matplotlib.pyplot")
+    printed, pyplot, shell = _Printed(), sys.modules.get("matplotlib.pyplot"), get_ipython()
     figures = set(pyplot.get_fignums()) if pyplot else set()
+    if shell is not None:
+        vars(shell)["ask_exit"] = _no_exit
     try:
         with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
             with capture_output(stdout=False, stderr=False, display=True):
                 yield printed
     finally:
+        if shell is not None:
+            del vars(shell)["ask_exit"]
         pyplot = sys.modules.get("matplotlib.pyplot")
         if pyplot:
             for number in set(pyplot.get_fignums()) - figures:

@@ -27,6 +27,10 @@ def _in_turns(frequency_hz: Tensor, sample_rate: float) -> Tensor:
     return phase_of(frequency_hz, sample_rate) / (2 * math.pi)
 
 
+def _in_degrees(frequency_hz: Tensor, sample_rate: float) -> Tensor:
+    return phase_of(frequency_hz, sample_rate) * 180 / math.pi
+
+
 def _product(frequency_hz: Tensor, sample_rate: float) -> Tensor:
     return 2 * math.pi * frequency_hz * torch.arange(len(frequency_hz), dtype=frequency_hz.dtype) / sample_rate
 
@@ -62,7 +66,9 @@ def _judge_phase_of(answer: Any) -> str:
                 "never changes. Add up the steps instead."
             )
         if _same_angle(got, _in_turns(f, rate)):
-            raise Wrong("this is the phase in turns; a turn is 2π radians.")
+            raise Wrong("this is the phase in turns, the 2π is missing: a turn is 2π radians.")
+        if _same_angle(got * math.pi / 180, _in_degrees(f, rate) * math.pi / 180):
+            raise Wrong("this is the phase in degrees; sin and cos want radians, 2π to a turn and not 360.")
         if close(got, _without_rate(f, rate), 1e-9):
             raise Wrong("the sample rate is missing: one sample at f Hz advances by f / sample_rate turns.")
         raise Wrong(f"after 3 samples you are at {float(got[3]):.4f} rad, adding step by step gives {oracle[3]:.4f}.")
@@ -114,6 +120,88 @@ def _judge_join_frames(answer: Any) -> str:
     return "the same as NumPy's interpolation, also where no number of samples fits between two frames evenly."
 
 
+def play_blocks(frequency_hz: Tensor, hop: int, sample_rate: float) -> Tensor:
+    """A sine made block by block, hop samples at one frequency each, whose phase goes on from block to block."""
+    step = 2 * math.pi * frequency_hz / sample_rate  # Hz → rad/sample
+    start = hop * (torch.cumsum(step, dim=0) - step)  # what all blocks before have added up to
+    n = torch.arange(hop, dtype=frequency_hz.dtype)
+    return torch.sin(start[:, None] + step[:, None] * n).flatten()
+
+
+def _one_frequency_a_sample(frequency_hz: Tensor, hop: int, sample_rate: float) -> Tensor:
+    return 2 * math.pi * frequency_hz.repeat_interleave(hop) / sample_rate
+
+
+def _reset(frequency_hz: Tensor, hop: int, sample_rate: float) -> Tensor:
+    n = torch.arange(hop, dtype=frequency_hz.dtype)
+    return torch.sin(2 * math.pi * frequency_hz[:, None] * n / sample_rate).flatten()
+
+
+def _by_time(frequency_hz: Tensor, hop: int, sample_rate: float) -> Tensor:
+    step = _one_frequency_a_sample(frequency_hz, hop, sample_rate)
+    return torch.sin(step * torch.arange(len(step), dtype=step.dtype))
+
+
+def _one_block_ahead(frequency_hz: Tensor, hop: int, sample_rate: float) -> Tensor:
+    step = 2 * math.pi * frequency_hz / sample_rate
+    start, n = hop * torch.cumsum(step, dim=0), torch.arange(hop, dtype=step.dtype)
+    return torch.sin(start[:, None] + step[:, None] * n).flatten()
+
+
+def _one_sample_ahead(frequency_hz: Tensor, hop: int, sample_rate: float) -> Tensor:
+    return torch.sin(_one_frequency_a_sample(frequency_hz, hop, sample_rate).cumsum(0))
+
+
+def _sine_of_degrees(frequency_hz: Tensor, hop: int, sample_rate: float) -> Tensor:
+    return play_blocks(frequency_hz * 180 / math.pi, hop, sample_rate)
+
+
+def _sine_of_turns(frequency_hz: Tensor, hop: int, sample_rate: float) -> Tensor:
+    return play_blocks(frequency_hz / (2 * math.pi), hop, sample_rate)
+
+
+def _sine_of_hz(frequency_hz: Tensor, hop: int, sample_rate: float) -> Tensor:
+    return play_blocks(frequency_hz, hop, 2 * math.pi)
+
+
+def _cosine(frequency_hz: Tensor, hop: int, sample_rate: float) -> Tensor:
+    step = _one_frequency_a_sample(frequency_hz, hop, sample_rate)
+    return torch.cos(step.cumsum(0) - step)
+
+
+def _judge_play_blocks(answer: Any) -> str:
+    generator = torch.Generator().manual_seed(13)
+    known = (
+        (
+            _reset,
+            "the phase is reset at the edge of every block, and clicks: begin each where the last ended.",
+        ),
+        (_by_time, "frequency times the time since the start is the glide bug: the phase jumps wherever f changes."),
+        (_one_block_ahead, "one block ahead: the running sum already counts the block that is about to begin."),
+        (_one_sample_ahead, "one sample early: the sum runs over the samples before, so the sound starts with sin 0."),
+        (_sine_of_degrees, "these are degrees; torch.sin wants radians, 2π to a turn and not 360."),
+        (_sine_of_turns, "the 2π is missing: f / sample_rate counts turns, and torch.sin wants radians."),
+        (_sine_of_hz, "Hz went in where rad/sample belong: ω = 2π·f / sample_rate."),
+        (_cosine, "a cosine: the sound should start at 0, with sin."),
+    )
+    for n_blocks, hop, rate in ((5, 40, 8000), (7, 64, 16000), (1, 30, 44100)):
+        f = 100 + 900 * torch.rand(n_blocks, generator=generator, dtype=torch.float64)
+        got = expect_tensor(call(answer, f.clone(), hop, rate), (n_blocks * hop,))
+        oracle, phase = [], 0.0
+        for hz in f.tolist():  # one sample after the other, and nothing ever begins anew
+            for _ in range(hop):
+                oracle.append(math.sin(phase))
+                phase += 2 * math.pi * hz / rate
+        if close(got, oracle, 1e-6):
+            continue
+        for wrong, message in known:
+            if close(got, wrong(f, hop, rate), 1e-6):
+                raise Wrong(message)
+        first = next(i for i, value in enumerate(oracle) if abs(value - float(got[i])) > 1e-6)
+        raise Wrong(f"{n_blocks} blocks of {hop} samples: sample {first} is the first that differs.")
+    return "not a click at any edge: the same as one sine that is never interrupted."
+
+
 EXERCISES = [
     Exercise(
         "oscillator-1",
@@ -134,6 +222,16 @@ EXERCISES = [
         "One convention for where frames sit, used everywhere, keeps f0, loudness and sound in step. Libraries differ "
         "here by half a hop or more, which is heard as a late attack.",
     ),
+    Exercise(
+        "oscillator-3",
+        _judge_play_blocks,
+        ("How far does the phase advance in a whole block? hop times ω, with ω = 2π·f / sample_rate.",
+         "Block i starts where all blocks before it have arrived: hop · (cumsum(ω) − ω).",
+         "Inside a block, add ω · n for n = 0 … hop − 1; shapes (n_blocks, 1) and (hop,) broadcast to a table."),
+        play_blocks,
+        "Synthesizers that play while they compute work in blocks, and hand the last phase on to the next one. Forget "
+        "that, and every block begins with a click, a buzz at the block rate.",
+    ),
 ]  # fmt: skip
 
 MISTAKES = {
@@ -141,11 +239,24 @@ MISTAKES = {
         (_inclusive, "one sample early"),
         (_product, "glide bug"),
         (_in_turns, "in turns"),
+        (_in_degrees, "in degrees"),
         (_without_rate, "sample rate is missing"),
     ],
     "oscillator-2": [
         (_ends_aligned, "stretches time"),
         (_centres_aligned, "half a hop late"),
         (_held, "staircase"),
+    ],
+    "oscillator-3": [
+        (_reset, "the phase is reset at the edge"),
+        (_by_time, "glide bug"),
+        (_one_block_ahead, "one block ahead"),
+        (_one_sample_ahead, "one sample early"),
+        (_sine_of_degrees, "degrees"),
+        (_sine_of_turns, "2π is missing"),
+        (_sine_of_hz, "Hz went in where rad/sample belong"),
+        (_cosine, "a cosine"),
+        (lambda f, hop, rate: play_blocks(f, hop, rate) * 0.9, "sample 1 is the first that differs"),
+        (lambda f, hop, rate: play_blocks(f, hop, rate).reshape(len(f), hop), "the shape is"),
     ],
 }
