@@ -39,10 +39,19 @@ def mend_page(app: Sphinx, pagename: str, template: str, context: dict[str, Any]
     context["css_files"] = [css for css in context.get("css_files", []) if "thebe" not in str(css)]
 
 
+def write_slides(app: Sphinx, error: Exception | None) -> None:
+    """The decks lie in the built book, so that its links to them lead somewhere."""
+    if error is None and app.builder.format == "html":
+        from tools import slides
+
+        slides.write(Path(app.outdir))
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     if str(ROOT) not in sys.path:
         sys.path.insert(0, str(ROOT))
     app.connect("config-inited", name_beside_logo)
     app.connect("autodoc-process-docstring", link_chapter, priority=400)
     app.connect("html-page-context", mend_page, priority=900)
+    app.connect("build-finished", write_slides)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
