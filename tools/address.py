@@ -65,6 +65,8 @@ def places(url: str) -> list[tuple[str, str, str]]:
         ("_config.yml", r"^repository:\n(?:[ \t]+.*\n)*?[ \t]+url: *[\"']?([^\s\"'#]+)", url),
         ("CITATION.cff", r'^repository-code: "([^"]+)"', url),
         ("README.md", r"git clone (\S+)", url),
+        ("book/teaching/guide.md", r"@ git\+(https://[^'\s]+)", url),
+        ("book/teaching/guide.md", r"2026\. <(https://[^>\s]+)>", url),
         ("README.md", r"colab\.research\.google\.com/github/([\w.-]+/[\w.-]+)/", slug),
         ("README.md", r"\((https?://\S+?)/actions/", url),
         ("README.md", r"\]\((https?://\S+)\) *<!-- the book -->", site(url)),

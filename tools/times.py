@@ -4,7 +4,7 @@ python3 tools/times.py                  write the guide's table anew from the ch
 python3 tools/times.py --measure        run every chapter first and store how long it took (minutes)
 python3 tools/times.py --measure book/first_steps/gain.ipynb …    only these
 
-Running times are of one core of the machine that measured, loading torch included. Reading times are counted, not
+Running times are of one core of the machine that measured, loading torch included. Study times are counted, not
 clocked: 180 words a minute, half a minute for each equation, picture, sound or live figure, a minute for ten lines of
 code.
 """
@@ -88,7 +88,7 @@ def read(path: Path) -> dict[str, Any]:
         "title": re.search(r"^# (.+)$", prose, re.MULTILINE)[1],  # type: ignore[index]
         "objectives": re.findall(r"^- (.+?)(?=\n- |\n\n|\Z)", told, re.MULTILINE | re.DOTALL),
         "told_run_s": int(run[1]) * (60 if run[2] == "min" else 1) if run else None,
-        "reading_min": round(words / 180 + 0.5 * (equations + pictures + listened) + lines / 10),
+        "study_min": round(words / 180 + 0.5 * (equations + pictures + listened) + lines / 10),
         "exercises": len(exercises),
     }
 
@@ -108,15 +108,15 @@ def table(times: dict[str, float]) -> str:
             lines += [
                 f"### {part}",
                 "",
-                "| chapter | you can afterwards | read | run | exercises |",
+                "| chapter | you can afterwards | study | run | exercises |",
                 "|---|---|---|---|---|",
             ]
             last = part
-        aims = "<br>".join(" ".join(aim.split()).removeprefix("You can ") for aim in facts["objectives"])
+        aims = "<br>".join(" ".join(aim.split()).removeprefix("You can ").rstrip(";,.") for aim in facts["objectives"])
         link = f"[{facts['title']}]({os.path.relpath(path, TABLE.parent).replace(os.sep, '/')})"
         seconds = times.get(path.relative_to(ROOT).as_posix())
         took = "" if seconds is None else f"{max(1, round(seconds))} s"
-        cells = [link, aims.replace("|", "\\|"), f"{facts['reading_min']} min", took]
+        cells = [link, aims.replace("|", "\\|"), f"{facts['study_min']} min", took]
         lines.append(
             "| " + " | ".join([*cells, f"{facts['exercises']} × 10 min" if facts["exercises"] else "–"]) + " |"
         )

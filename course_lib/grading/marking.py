@@ -116,7 +116,7 @@ def grade(
     Raises:
         ValueError: nothing to grade, a broken source, or an `out` that holds something else.
 
-    Chapter: book/teaching/guide.ipynb
+    Chapter: book/teaching/guide.md
     """
     assignments = load_assignments(source, names)
     if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / "grades.csv").exists())):

@@ -25,7 +25,7 @@ def release(out: Path, names: list[str] | None = None, source: Path | None = Non
     Raises:
         ValueError: nbgrader is missing, a source is broken, or a file is there already.
 
-    Chapter: book/teaching/guide.ipynb
+    Chapter: book/teaching/guide.md
     """
     made = {out / a.name / f"{a.name}.ipynb": students_notebook(a) for a in load_assignments(source, names)}
     for path, written in made.items():

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 import zlib
 from html.parser import HTMLParser
 from pathlib import Path
@@ -149,3 +151,35 @@ def test_weight(book_html: Path, page_entry: Any, record_property: Any) -> None:
     weight = path.stat().st_size + sum(picture.stat().st_size for picture in pictures if picture.exists())
     record_property("book", f"{weight / 1000:8.0f} kB  {page_entry.name}")
     assert weight <= PAGE_WEIGHT
+
+
+def test_a_custom_table_of_contents_builds(tmp_path: Path) -> None:
+    """What the instructor's guide says: leave chapters out, and the book builds, naming the links that lead nowhere."""
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
+    kept = {"Start", "First steps", "Reference"}
+    toc["parts"] = [part for part in toc["parts"] if part["caption"] in kept]
+    toc["parts"][1]["chapters"] = toc["parts"][1]["chapters"][-1:]
+    (tmp_path / "toc.yml").write_text(yaml.safe_dump(toc), encoding="utf-8")
+    code = "from jupyter_book.cli.main import main; main()"
+    command = [sys.executable, "-c", code, "build", str(ROOT), "--toc", str(tmp_path / "toc.yml")]
+    command += ["--path-output", str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, encoding="utf-8", errors="replace")
+    assert done.returncode == 0, done.stderr[-3000:]
+    html = tmp_path / "_build" / "html" / "book"
+    assert {path.stem for path in html.rglob("*.html")} >= {"intro", "gain", "api", "bibliography"}
+    assert not (html / "sines").exists()
+    warnings = [line for line in done.stderr.splitlines() if "WARNING" in line]
+    assert warnings and all("cross-reference" in w or "unknown document" in w or "xref" in w for w in warnings), warnings
+
+
+def test_the_guides_table_follows_from_the_chapters() -> None:
+    """Made again from the chapters and the measured times, it is what is stored; and the boxes' times are honest."""
+    from tools import times
+
+    stored = times.stored()
+    assert times.TABLE.read_text(encoding="utf-8") == times.table(stored), "run python3 tools/times.py"
+    assert set(stored) == {path.relative_to(ROOT).as_posix() for _, path in times.pages()}
+    for _, path in times.pages():
+        told, took = times.read(path)["told_run_s"], stored[path.relative_to(ROOT).as_posix()]
+        assert told is not None and took / 3 < max(told, 5) < 6 * took, f"{path.name} says {told} s and took {took} s"
+        assert took < 60 and 3 <= len(times.read(path)["objectives"]) <= 5
