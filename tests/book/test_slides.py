@@ -36,8 +36,8 @@ def test_a_deck_shows_every_chapter_and_is_not_endless(caption: str) -> None:
 
 
 @pytest.mark.parametrize("caption", PARTS)
-def test_a_deck_works_alone(caption: str, book_url: str, open_page: Any) -> None:
-    page, watch = open_page(1280, 800)
+def test_a_deck_works_alone(caption: str, book_url: str, new_page: Any) -> None:
+    page, watch = new_page(1280, 800)
     page.goto(f"{book_url}/slides/{slides.file_name(caption)}")
     page.wait_for_function("window.Reveal && Reveal.isReady() && window.MathJax && MathJax.startup.promise")
     page.evaluate("MathJax.startup.promise")
