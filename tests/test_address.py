@@ -12,7 +12,7 @@ import pytest
 from tools import address
 
 ROOT = Path(__file__).resolve().parent.parent
-NAMES = ("pyproject.toml", "_config.yml", "CITATION.cff", "README.md")
+NAMES = ("pyproject.toml", "_config.yml", "CITATION.cff", "README.md", "book/teaching/guide.md")
 
 
 def test_this_repository_agrees_with_its_address() -> None:
@@ -23,8 +23,9 @@ def test_this_repository_agrees_with_its_address() -> None:
 def fork(tmp_path: Path) -> Path:
     """A copy of the places that name the address, and three chapters: right, without a set-up cell, with an old one."""
     for name in NAMES:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
-    (tmp_path / "book").mkdir()
+    (tmp_path / "book").mkdir(exist_ok=True)
     cells = {
         "right": [nbformat.v4.new_markdown_cell("# Title"), setup(address.setup_cell())],
         "without": [nbformat.v4.new_markdown_cell("# Title"), nbformat.v4.new_code_cell("1 + 1")],

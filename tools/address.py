@@ -88,6 +88,8 @@ def disagreements(root: Path = ROOT) -> list[str]:
     url, wrong = repository(root), []
     for name, pattern, expected in places(url):
         path = root / name
+        if name.startswith("book/") and not path.exists():
+            continue  # a fork may leave pages out
         found = re.findall(pattern, path.read_text(encoding="utf-8"), re.MULTILINE) if path.exists() else []
         if not found:
             wrong.append(f"{name}: no address where one belongs ({expected})")

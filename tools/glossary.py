@@ -35,7 +35,7 @@ class Term:
 
 def terms() -> list[Term]:
     found = []
-    for entry in re.split(r"^### ", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]:
+    for entry in re.split(r"^## ", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]:
         name, _, rest = entry.partition("\n")
         also = re.search(r"^% (also|only): (.+)$", rest, re.MULTILINE)  # only: where the word itself also means others
         chapter = (PAGE.parent / re.findall(r"\]\(([^)]+\.ipynb)\)", rest)[-1]).resolve()

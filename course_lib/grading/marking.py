@@ -102,7 +102,7 @@ def grade(
     """Grade a folder or ZIP of submissions.
 
     Args:
-        inbox: STUDENT/ASSIGNMENT/*.ipynb, or a platform's export.
+        inbox: STUDENT/ASSIGNMENT/NAME.ipynb, or a platform's export.
         out: folder for grades.csv, tasks.csv, manual.csv and feedback/; what a person entered in its manual.csv counts.
         names: which assignments; all if left out.
         source: folder of source notebooks; the course's own if left out.
