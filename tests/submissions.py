@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from course_lib.grading.fence import landlock_version
+
 Notebook = dict[str, Any]
 
 
@@ -124,6 +126,9 @@ for path in {targets!r}:
             attempt()
         except OSError:
             pass
+"""
+# Only Linux keeps compiled code from opening files; elsewhere this would really spoil them.
+DELETE_COMPILED = """
 import soundfile, torch  # compiled code opens files by itself
 as_sound = lambda path: soundfile.write(path, [0.0], 8000, format="WAV")
 for save in (as_sound, lambda path: torch.save(torch.ones(1), path)):
@@ -153,7 +158,9 @@ def odd_submissions(targets: list[str]) -> dict[str, Odd]:
         "hungry": Odd(adds("hoard = []\nwhile True:\n    hoard.append(bytearray(10**8))"), "cell 3 used up its"),
         "hungry-tensor": Odd(adds("import torch\nhuge = torch.ones(10**11)"), "cell 3 used up its"),
         "chatty": Odd(adds("for i in range(20000):\n    print('x' * 1000)"), "graded"),
-        "deleting": Odd(adds(DELETE.format(targets=targets)), "it tried to"),
+        "deleting": Odd(
+            adds((DELETE + DELETE_COMPILED * bool(landlock_version())).format(targets=targets)), "it tried to"
+        ),
         "online": Odd(
             adds("import urllib.request\nurllib.request.urlopen('http://127.0.0.1:9')"), "it tried to use the network"
         ),

@@ -113,6 +113,13 @@ def test_a_source_says_what_students_need_to_know(name: str) -> None:
     assert [text(c) for c in cells if "setup" in tags(c)] == [address.setup_cell()]
 
 
+def test_the_guide_tells_the_same_points_and_minutes() -> None:
+    guide = (ROOT / "book" / "teaching" / "guide.md").read_text(encoding="utf-8")
+    for a in load_assignments():
+        by_hand, minutes = sum(q.points for q in a.questions), a.notebook["metadata"]["course"]["minutes"]
+        assert f"| {a.title} (`{a.name}`) | {a.points:g} | {by_hand:g} | {minutes} |" in guide, a.name
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_every_assertion_explains_itself(name: str) -> None:
     import ast

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -109,3 +110,38 @@ def test_the_stand_in_has_the_versions_of_colab() -> None:
     colab = pins("tests/book/colab_requirements.txt")
     assert (colab["ipython"], colab["ipywidgets"], colab["ipykernel"]) == ("7.34.0", "7.7.1", "6.17.1")
     assert "torch" not in colab and "anywidget" not in colab and "course-lib" not in colab
+
+
+def test_assignments_are_released_and_graded_from_the_wheel_alone(wheel: Path, tmp_path: Path) -> None:
+    from tests.assignment_answers.gain_and_losses import ANSWERS, MARKS
+    from tests.submissions import filled
+
+    site = tmp_path / "site"
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(site), str(wheel)]
+    subprocess.run(pip, check=True)
+
+    def run(*arguments: str) -> str:
+        command = [sys.executable, "-m", "course_lib", "assignments", *arguments]
+        inside = {**os.environ, "PYTHONPATH": str(site)}
+        done = subprocess.run(command, cwd=tmp_path, env=inside, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    assert len(run("release", "handout").splitlines()) >= 4
+    released = json.loads(
+        (tmp_path / "handout" / "gain_and_losses" / "gain_and_losses.ipynb").read_text(encoding="utf-8")
+    )
+    peek = (
+        "import course_lib, pathlib\nfor p in pathlib.Path(course_lib.__file__).parent.rglob('*.ipynb'): p.read_text()"
+    )
+    for student, first in (("ann", "1 + 1"), ("bea", peek)):
+        notebook = filled(released, ANSWERS["right"])
+        notebook["cells"].insert(2, {"cell_type": "code", "metadata": {}, "source": first, "outputs": []})
+        path = tmp_path / "in" / student / "gain_and_losses" / "gain_and_losses.ipynb"
+        path.parent.mkdir(parents=True)
+        path.write_text(json.dumps(notebook), encoding="utf-8")
+    run("grade", "in", "out")
+    lines = (tmp_path / "out" / "grades.csv").read_text(encoding="utf-8").splitlines()
+    assert lines[0] == "student,assignment,score,max_score,status" and len(lines) == 3
+    assert all(f"gain_and_losses,{MARKS['right']},{MARKS['right']},graded" in line for line in lines[1:])
+    assert "tried to" not in lines[1] and ("tried to look into" in lines[2] or "tried to read" in lines[2])

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 LARGEST = 64_000_000  # bytes of one message
+LARGEST_HEAD = 4_000_000  # of which what is no array: a long list takes many times its bytes in memory
 DEEPEST = 20
 DTYPES = {
     name: np.dtype(name).newbyteorder("<")
@@ -43,8 +44,8 @@ def pack(value: Any) -> bytes:
         raise
     except (ValueError, TypeError, RecursionError, RuntimeError) as error:
         raise Unshareable(str(error)) from error
-    if len(head) + sum(map(len, arrays)) > LARGEST:
-        raise Unshareable(f"more than {LARGEST // 1_000_000} MB")
+    if len(head) > LARGEST_HEAD or len(head) + sum(map(len, arrays)) > LARGEST:
+        raise Unshareable(f"more than {LARGEST // 1_000_000} MB, or of {LARGEST_HEAD // 1_000_000} MB without arrays")
     return struct.pack("<I", len(head)) + head + b"".join(arrays)
 
 
@@ -89,6 +90,8 @@ def unpack(message: bytes) -> Any:
     """
     try:
         (length,) = struct.unpack_from("<I", message)
+        if length > LARGEST_HEAD:
+            raise ValueError(f"a head of {length} bytes")
         tree = json.loads(message[4 : 4 + length])
         value, end = _build(tree, message, 4 + length)
     except (ValueError, TypeError, KeyError, IndexError, struct.error, RecursionError, RuntimeError) as error:
