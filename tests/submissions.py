@@ -171,6 +171,8 @@ def odd_submissions(targets: list[str]) -> dict[str, Odd]:
         "exiting": Odd(adds("import sys\nsys.exit('done')"), "graded"),
         "interrupting": Odd(adds("raise KeyboardInterrupt"), "graded"),
         "peeking": Odd(adds(f"print(open({targets[0]!r}).read())"), "it tried to read"),
+        "unspeakable": Odd(adds(r"print('\ud800')" + "\nraise ValueError('\ud800')"), "graded"),
+        "waiting": Odd(adds("import asyncio\nawait asyncio.sleep(0)\nfilled = list(range(10**7))"), "graded"),
         "magic": Odd(adds("%matplotlib inline\n%%time is not first"), "graded"),
         "own-tests": Odd(edits(_pass_all_tests), "tests changed, the original ones count", "wrong", "wrong"),
         "no-tests": Odd(

@@ -131,6 +131,8 @@ def test_what_could_act_does_not_pass() -> None:
         pack(torch.zeros(LARGEST // 4 + 1))
     with pytest.raises(Unshareable, match="4 MB without arrays"):
         pack([0.123456789] * 500_000)
+    with pytest.raises(Unshareable, match="items"):
+        pack(list(range(500_001)))
 
 
 # --- The student's process -----------------------------------------------------------------------------------------

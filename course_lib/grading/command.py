@@ -66,7 +66,9 @@ def run(options: argparse.Namespace) -> None:
 
     def show(result: Any, done: int, total: int) -> None:
         marks = "" if result.problem else f"{result.score:g}/{result.max_score:g}  "
-        print(f"[{done}/{total}] {result.student}  {result.assignment}  {marks}{result.status}", flush=True)
+        line = f"[{done}/{total}] {result.student}  {result.assignment}  {marks}{result.status}"
+        coding = sys.stdout.encoding or "utf-8"
+        print(line.encode(coding, "backslashreplace").decode(coding), flush=True)  # a name may hold anything
 
     from course_lib.grading.fence import landlock_version
 

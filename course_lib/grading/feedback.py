@@ -27,7 +27,7 @@ def file_name(result: Result, used: set[str]) -> str:
     """A path for a student's page that any system takes, and that no other student has."""
 
     def plain(name: str) -> str:
-        word = unicodedata.normalize("NFKC", name)
+        word = unicodedata.normalize("NFKC", name.encode("utf-8", "replace").decode())
         return re.sub(r"[^\w.-]+", "_", word).strip("._")[:80] or "unnamed"
 
     name = base = f"{plain(result.student)}/{plain(result.assignment or 'unknown')}"

@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import IPython.core.interactiveshell  # noqa: F401  here and below: loaded once, before processes are forked from this one
 import librosa
 import matplotlib
 import numpy as np
 import torch
+from IPython.core.interactiveshell import InteractiveShell
 from torch import Tensor
 
 import course_lib
@@ -84,7 +84,6 @@ def live(connection: Any, scratch: str, hidden: list[str], memory_mb: int, secon
 
 
 def _shell() -> Any:
-    from IPython.core.interactiveshell import InteractiveShell
     from traitlets.config import Config
 
     config = Config()
@@ -116,7 +115,7 @@ def _serve(shell: Any, calls: dict[int, tuple[list[Tensor], list[Tensor]]], requ
 def _cell(shell: Any, code: str) -> dict[str, Any]:
     printed = Printed()
     with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
-        result = shell.run_cell(code, store_history=False)
+        result = InteractiveShell.run_cell(shell, code, store_history=False)
     matplotlib.pyplot.close("all")
     error = result.error_before_exec or result.error_in_exec
     told = None if error is None else [type(error).__name__, _short(error)]

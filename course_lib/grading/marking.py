@@ -375,7 +375,7 @@ def _cell(value: Any) -> str:
 def _table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """Written beside and then moved, so that a stopped run leaves no half a file."""
     part = path.with_suffix(".part")
-    with part.open("w", newline="", encoding="utf-8") as file:
+    with part.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
         writer = csv.writer(file)
         writer.writerow(columns)
         writer.writerows([_cell(value) for value in row] for row in rows)
@@ -403,6 +403,6 @@ def _write(out: Path, results: Sequence[Result]) -> None:
         name = file_name(result, used)
         page = out / "feedback" / name
         page.parent.mkdir(parents=True, exist_ok=True)
-        page.write_text(feedback_page(result), encoding="utf-8")
+        page.write_text(feedback_page(result), encoding="utf-8", errors="backslashreplace")
     rows = [(r.student, r.assignment, *(("", "") if r.problem else (r.score, r.max_score)), r.status) for r in results]
     _table(out / "grades.csv", COLUMNS, rows)

@@ -14,6 +14,7 @@ from torch import Tensor
 LARGEST = 64_000_000  # bytes of one message
 LARGEST_HEAD = 4_000_000  # of which what is no array: a long list takes many times its bytes in memory
 DEEPEST = 20
+MOST = 500_000  # numbers and strings outside arrays
 DTYPES = {
     name: np.dtype(name).newbyteorder("<")
     for name in "bool int8 int16 int32 int64 uint8 float16 float32 float64 complex64 complex128".split()
@@ -50,6 +51,8 @@ def pack(value: Any) -> bytes:
 
 
 def _flatten(value: Any, arrays: list[bytes], depth: int) -> Any:
+    if isinstance(value, (list, tuple, dict)) and len(value) > MOST:
+        raise Unshareable(f"more than {MOST} items")
     if depth > DEEPEST:
         raise Unshareable(f"nested more than {DEEPEST} deep")
     if value is None or isinstance(value, (bool, str)):
