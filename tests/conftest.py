@@ -14,6 +14,11 @@ settings.load_profile("course")
 
 ROOT = Path(__file__).resolve().parent.parent
 
+# Two processes that write numba's cache at the same time can leave one that crashes every later process. So each worker
+# has its own, and so have the kernels and programs that it starts.
+_WORKER = os.environ.get("PYTEST_XDIST_WORKER", "main")
+os.environ["NUMBA_CACHE_DIR"] = str(ROOT / ".pytest_cache" / "numba" / _WORKER)
+
 
 @pytest.fixture(scope="session")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -29,6 +29,7 @@ for _lazy in ("pyin", "resample", "stft", "load", "filters"):
     getattr(librosa, _lazy)
 for _public in course_lib.__all__:
     getattr(course_lib, _public)
+course_lib.estimate_f0(torch.sin(torch.arange(8000) / 10), 16000)  # compiles for seconds, the first time
 _knob = torch.zeros(1, requires_grad=True)
 _knob.grad = torch.ones(1)
 torch.optim.Adam([_knob]).step()  # loads much, and looks for a folder to cache in
@@ -56,7 +57,8 @@ def live(connection: Any, scratch: str, hidden: list[str], memory_mb: int, secon
     os.environ |= {"COURSE_PROGRESS": "0", "MPLBACKEND": "Agg"}
     torch.set_num_threads(1)
     if "numba.core.caching" in sys.modules:  # its files are out of reach here, and it would not take that calmly
-        sys.modules["numba.core.caching"].Cache.save_overload = lambda *_: None  # type: ignore[attr-defined]
+        cache = sys.modules["numba.core.caching"].Cache  # type: ignore[attr-defined]
+        cache.save_overload = cache.load_overload = lambda *_: None
     shell = _shell()
     with open(os.devnull, "r+b", buffering=0) as nothing:
         for stream in (0, 1, 2):
