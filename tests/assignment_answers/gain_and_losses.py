@@ -92,6 +92,7 @@ MARKS = {"right": 17, "partly": 13, "half-done": 7, "wrong": 0}
 WRONG_MESSAGES = [
     ("level-db", "def level_db(sound):\n    return 20 * torch.log10(sound.abs().amax(-1))", "the level of the peak"),
     ("level-db", WRONG["level-db"], "20·log10 to amplitude"),
+    ("level-db", "def level_db(sound):\n    return 10 * torch.log(sound.square().mean(-1))", "a natural logarithm"),
     ("level-db", ONE_AXIS, "two sounds have two levels"),
     ("gain-to-level", UNGUARDED, "a silent sound should raise"),
     ("gain-and-delay", NEVER_NEGATIVE, "upside down"),
