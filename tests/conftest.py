@@ -43,3 +43,13 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
             return nodeid if "test_colab.py::test_chapter" in nodeid else super()._split_scope(nodeid)
 
     return Scheduling(config, log)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what tests noted with `record_property("book", line)`, such as the weight of each page."""
+    reports = [r for outcome in ("passed", "failed") for r in terminalreporter.stats.get(outcome, [])]
+    lines = [v for r in reports if r.when == "call" for k, v in getattr(r, "user_properties", []) if k == "book"]
+    if lines:
+        terminalreporter.section("the book")
+        for line in lines:
+            terminalreporter.write_line(line)

@@ -269,16 +269,3 @@ AUDIO_SPY = """
   };
 })();
 """
-
-
-# --- What the summary says -----------------------------------------------------------------------------------------
-
-
-def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Print what tests noted with `record_property("book", line)`, such as the weight of each page."""
-    reports = [r for outcome in ("passed", "failed") for r in terminalreporter.stats.get(outcome, [])]
-    lines = [v for r in reports if r.when == "call" for k, v in getattr(r, "user_properties", []) if k == "book"]
-    if lines:
-        terminalreporter.section("the book")
-        for line in lines:
-            terminalreporter.write_line(line)
