@@ -1,7 +1,13 @@
 """Differentiable digital signal processing for music: instruments, losses and systems, small enough to read."""
 
-from course_lib.analysis import estimate_f0, loudness_db
-from course_lib.clips import clip_names, load_audio, load_clip
+from course_lib.analysis.loudness import loudness_db
+from course_lib.analysis.partials import measure_harmonics, project_harmonics, remove_harmonics
+from course_lib.analysis.pitch import estimate_f0
+from course_lib.analysis.polyphony import polyphony
+from course_lib.analysis.tracking import F0Track, track_f0
+from course_lib.core.envelopes import upsample, upsample_frequency
+from course_lib.core.phase import instantaneous_phase
+from course_lib.core.units import amplitude_to_db, cents, db_to_amplitude, exp_sigmoid, hz_to_midi, midi_to_hz
 from course_lib.display import (
     animate_history,
     listen,
@@ -26,13 +32,12 @@ from course_lib.effects.biquads import (
     stable_denominator,
 )
 from course_lib.effects.filters import apply_response, lowpass, lowpass_response, rfft_frequencies
-from course_lib.effects.fir import fir_filter
+from course_lib.effects.fir import fir_filter, zero_phase_response
 from course_lib.effects.reverb import DecayReverb, Reverb, decaying_impulse_response, fft_convolve, reverb
 from course_lib.effects.rooms import energy_decay_db, measure_rt60, shoebox_impulse_response
-from course_lib.envelopes import upsample, upsample_frequency
 from course_lib.exercises import exercise, load_progress, progress, save_progress
-from course_lib.fit import FitDiverged, History, fit
-from course_lib.frequency import (
+from course_lib.fitting.fit import FitDiverged, History, fit
+from course_lib.fitting.frequency import (
     FrequencyFit,
     cramer_rao_hz,
     fit_f0,
@@ -40,8 +45,13 @@ from course_lib.frequency import (
     fit_sinusoids,
     share_within,
 )
-from course_lib.landscapes import gradient_over_frequency, gradient_sign_accuracy, local_minima, loss_over_frequency
-from course_lib.losses import (
+from course_lib.fitting.landscapes import (
+    gradient_over_frequency,
+    gradient_sign_accuracy,
+    local_minima,
+    loss_over_frequency,
+)
+from course_lib.fitting.losses import (
     MultiscaleSpectralLoss,
     autocorrelation_loss,
     multiscale_spectral_loss,
@@ -50,8 +60,6 @@ from course_lib.losses import (
     stft_magnitude,
     waveform_l1,
 )
-from course_lib.partials import measure_harmonics, project_harmonics, remove_harmonics
-from course_lib.phase import instantaneous_phase
 from course_lib.scores import (
     Note,
     NoteFrames,
@@ -64,6 +72,7 @@ from course_lib.scores import (
     separate_voices,
     write_midi,
 )
+from course_lib.sounds.clips import clip_names, load_audio, load_clip
 from course_lib.synths.additive import additive_synth
 from course_lib.synths.gain import LinearGain
 from course_lib.synths.harmonic import (
@@ -76,10 +85,8 @@ from course_lib.synths.harmonic import (
     normalise_distribution,
     scale_parameters,
 )
-from course_lib.synths.noise import filtered_noise, noise_controls, zero_phase_response
+from course_lib.synths.noise import filtered_noise, noise_controls
 from course_lib.synths.oscillator import Oscillator, sinusoid
-from course_lib.tracking import F0Track, polyphony, track_f0
-from course_lib.units import amplitude_to_db, cents, db_to_amplitude, exp_sigmoid, hz_to_midi, midi_to_hz
 
 __version__ = "0.1.0"
 

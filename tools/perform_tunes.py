@@ -28,11 +28,11 @@ import torch
 from make_clips import fetch, resample, stop
 from make_performances import FONT, FRAME_RATE, RENDER_RATE, SAMPLE_RATE, Instrument, Player
 
+from course_lib.analysis.partials import measure_harmonics
+from course_lib.analysis.tracking import track_f0
 from course_lib.effects.fir import fir_filter
 from course_lib.midi_ddsp.table import read_controls, write_controls
-from course_lib.partials import measure_harmonics
 from course_lib.scores import Note, note_frames
-from course_lib.tracking import track_f0
 
 INSTRUMENTS = {
     "violin": Instrument(40, 55, 86, 30.0),

@@ -13,9 +13,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from course_lib.checks import check_audio
-from course_lib.clips import load_clip
-from course_lib.losses import multiscale_spectral_loss
+from course_lib.core.checks import check_audio
+from course_lib.fitting.losses import multiscale_spectral_loss
+from course_lib.sounds.clips import load_clip
 
 SAMPLE_RATE, FRAME = 16_000, 2048
 LOW_HZ, HIGH_HZ, TOP_HZ = 50.0, 1000.0, 7800.0

@@ -12,11 +12,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from course_lib.analysis import estimate_f0
+from course_lib.analysis.pitch import estimate_f0
 from course_lib.benchmark import data_file
-from course_lib.clips import data_path, load_clip
-from course_lib.fit import History, fit
-from course_lib.losses import multiscale_spectral_loss
+from course_lib.fitting.fit import History, fit
+from course_lib.fitting.losses import multiscale_spectral_loss
+from course_lib.sounds.clips import data_path, load_clip
 from course_lib.synths.harmonic import HarmonicControls, HarmonicSynth, harmonic_synth
 
 SUMMARY = "fit the harmonic synthesizer to the clips of the book"

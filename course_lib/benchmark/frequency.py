@@ -14,10 +14,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from course_lib.analysis import estimate_f0
+from course_lib.analysis.pitch import estimate_f0
 from course_lib.benchmark import data_file
-from course_lib.clips import data_path, load_clip
-from course_lib.frequency import (
+from course_lib.core.units import cents
+from course_lib.fitting.frequency import (
     METHODS,
     FrequencyFit,
     cramer_rao_hz,
@@ -26,8 +26,8 @@ from course_lib.frequency import (
     fit_sinusoids,
     share_within,
 )
-from course_lib.frequency.common import polish, power_spectrum, spectral_peak
-from course_lib.units import cents
+from course_lib.fitting.frequency.common import polish, power_spectrum, spectral_peak
+from course_lib.sounds.clips import data_path, load_clip
 
 SUMMARY = "find the frequencies of sinusoids and harmonic sounds from random starts, many times"
 SAMPLE_RATE, N_SAMPLES = 16000, 4096

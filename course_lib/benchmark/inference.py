@@ -15,13 +15,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from course_lib.analysis.partials import measure_harmonics
+from course_lib.analysis.tracking import track_f0
 from course_lib.benchmark import data_file
-from course_lib.clips import data_path
+from course_lib.core.units import midi_to_hz
 from course_lib.display.heard_phrase import hear_phrase
-from course_lib.losses import multiscale_spectral_loss
+from course_lib.fitting.losses import multiscale_spectral_loss
 from course_lib.midi_ddsp.checkpoint import load_inference
 from course_lib.midi_ddsp.data import Performance, load_performances
-from course_lib.midi_ddsp.expression import (
+from course_lib.midi_ddsp.hearing.network import DDSPInference, InferenceConfig
+from course_lib.midi_ddsp.note_controls import (
     CONTROLS,
     VARIANTS,
     attack_noise,
@@ -32,17 +35,14 @@ from course_lib.midi_ddsp.expression import (
     volume_fluctuation,
     volume_peak_position,
 )
-from course_lib.midi_ddsp.inference import DDSPInference, InferenceConfig
-from course_lib.midi_ddsp.performer import DEFAULTS, play_note
-from course_lib.midi_ddsp.training import PLAN, train_inference
-from course_lib.partials import measure_harmonics
+from course_lib.midi_ddsp.playing.rule_player import DEFAULTS, play_note
+from course_lib.midi_ddsp.training.train_inference import PLAN, train_inference
 from course_lib.scores.notes import note_frames
+from course_lib.sounds.clips import data_path
+from course_lib.synths.tone import ToneControls
 from course_lib.tone_transfer.data import load_recordings
-from course_lib.tone_transfer.decoder import ToneControls
 from course_lib.tone_transfer.model import TransferConfig
 from course_lib.tone_transfer.training import train
-from course_lib.tracking import track_f0
-from course_lib.units import midi_to_hz
 
 SUMMARY = "measure the inference network on performances it never heard, and the six controls it reads"
 # Each control is swept over this range, in ten steps, on these notes, while the others stay at DEFAULTS.
@@ -250,7 +250,7 @@ def _after_a_rest(note: ToneControls) -> ToneControls:
 
 def _read(model: DDSPInference, sound: Tensor, pitch: float) -> Tensor:
     """The six controls of one note, heard in its sound alone: its pitch is tracked."""
-    from course_lib.midi_ddsp.hear import hear
+    from course_lib.midi_ddsp.hearing.hear import hear
 
     return hear(sound, 16_000, [(REST / 250, SWEEP_S, pitch)], network=model).expression[0]
 

@@ -17,25 +17,25 @@ import torch
 from torch import Tensor
 
 from course_lib.benchmark import data_file
-from course_lib.clips import data_path, load_clip
-from course_lib.losses import multiscale_spectral_loss
-from course_lib.midi_ddsp.annotate import Annotated, annotate
+from course_lib.core.units import midi_to_hz
+from course_lib.fitting.losses import multiscale_spectral_loss
 from course_lib.midi_ddsp.checkpoint import load_expression, load_pitch, load_synthesis
-from course_lib.midi_ddsp.conditioning import NotePlan
 from course_lib.midi_ddsp.data import load_performances
-from course_lib.midi_ddsp.expression import ATTACK_FRAMES, CONTROLS, SHORTEST_VIBRATO, extract_expression
-from course_lib.midi_ddsp.hear import hear
-from course_lib.midi_ddsp.lessons import prepare
-from course_lib.midi_ddsp.measured import measure_expression
-from course_lib.midi_ddsp.pitch import PitchGenerator
-from course_lib.midi_ddsp.players import Players, load_players
-from course_lib.midi_ddsp.render import perform, play, synthesise
-from course_lib.midi_ddsp.synthesis import SynthesisGenerator
-from course_lib.midi_ddsp.taste import note_features
-from course_lib.midi_ddsp.train_pitch import train_pitch
-from course_lib.midi_ddsp.train_synthesis import AS_PUBLISHED, PLAN, SynthesisLoss, train_synthesis
+from course_lib.midi_ddsp.hearing.hear import hear
+from course_lib.midi_ddsp.hearing.measure import measure_expression
+from course_lib.midi_ddsp.note_controls import ATTACK_FRAMES, CONTROLS, SHORTEST_VIBRATO, extract_expression
+from course_lib.midi_ddsp.playing.conditioning import NotePlan
+from course_lib.midi_ddsp.playing.expression_generator import note_features
+from course_lib.midi_ddsp.playing.pitch_generator import PitchGenerator
+from course_lib.midi_ddsp.playing.players import Players, load_players
+from course_lib.midi_ddsp.playing.render import perform, play, synthesise
+from course_lib.midi_ddsp.playing.synthesis_generator import SynthesisGenerator
+from course_lib.midi_ddsp.training.annotate import Annotated, annotate
+from course_lib.midi_ddsp.training.examples import prepare
+from course_lib.midi_ddsp.training.train_pitch import train_pitch
+from course_lib.midi_ddsp.training.train_synthesis import AS_PUBLISHED, PLAN, SynthesisLoss, train_synthesis
 from course_lib.scores.notes import Note
-from course_lib.units import midi_to_hz
+from course_lib.sounds.clips import data_path, load_clip
 
 SUMMARY = "sweep the six controls of every instrument, measure them in the sound, and weigh the parts of MIDI-DDSP"
 PARTS = ("test", "held_out")

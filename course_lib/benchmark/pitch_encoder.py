@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from course_lib.analysis import estimate_f0
+from course_lib.analysis.pitch import estimate_f0
 from course_lib.benchmark import data_file
 from course_lib.benchmark.encoder import (
     CLIPS,
@@ -33,7 +33,7 @@ from course_lib.benchmark.encoder import (
     tone,
     unit_power,
 )
-from course_lib.clips import data_path
+from course_lib.sounds.clips import data_path
 
 SUMMARY = "train small encoders to find pitch through the synthesizer, with several losses"
 STEPS, BATCH, LR, RECORDS = 1000, 32, 2e-3, 20

@@ -27,8 +27,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from course_lib.benchmark import data_file
-from course_lib.clips import data_path
-from course_lib.losses import FFT_SIZES, MultiscaleSpectralLoss, multiscale_spectral_loss
+from course_lib.fitting.losses import FFT_SIZES, MultiscaleSpectralLoss, multiscale_spectral_loss
+from course_lib.sounds.clips import data_path
 from course_lib.synths.additive import additive_synth
 from course_lib.synths.harmonic import harmonic_frequencies, harmonic_synth
 

@@ -13,13 +13,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from course_lib.analysis.recordings import Recording
 from course_lib.benchmark import data_file
 from course_lib.effects.reverb import reverb
-from course_lib.fit import fit
-from course_lib.losses import multiscale_spectral_loss
+from course_lib.fitting.fit import fit
+from course_lib.fitting.losses import multiscale_spectral_loss
 from course_lib.tone_transfer.baselines import FreeControls, MeanTimbre, loudness_correlation, pitch_error_cents
 from course_lib.tone_transfer.checkpoint import instrument_names, load_instrument
-from course_lib.tone_transfer.data import Recording, load_recordings
+from course_lib.tone_transfer.data import load_recordings
 from course_lib.tone_transfer.model import ToneTransfer, TransferConfig
 from course_lib.tone_transfer.training import Plan, train
 

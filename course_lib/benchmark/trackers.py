@@ -15,15 +15,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from course_lib.analysis import estimate_f0
+from course_lib.analysis.partials import measure_harmonics
+from course_lib.analysis.pitch import estimate_f0
+from course_lib.analysis.tracking import track_f0
 from course_lib.benchmark import data_file
 from course_lib.benchmark.encoder import PitchEncoder, pitch_frames, quiet_clip
 from course_lib.benchmark.pitch_encoder import load_pitch_encoder
-from course_lib.clips import data_path
-from course_lib.partials import measure_harmonics
+from course_lib.core.units import cents
+from course_lib.sounds.clips import data_path
 from course_lib.synths.harmonic import harmonic_synth
-from course_lib.tracking import track_f0
-from course_lib.units import cents
 
 SUMMARY = "compare pitch trackers on sounds whose pitch is known"
 SAMPLE_RATE, HOP_S, SPAN_HZ = 16_000, 0.004, (65.0, 1000.0)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from course_lib.checks import check_audio, check_sample_rate
+from course_lib.core.checks import check_audio, check_sample_rate
 
 # Moves playback to the next player at the same moment in time; without it the players still work one by one.
 _SWITCH = """(() => {

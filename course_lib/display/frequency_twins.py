@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from course_lib.landscapes import local_minima, loss_over_frequency
-from course_lib.losses import multiscale_spectral_loss, spectral_l1, waveform_l1
+from course_lib.core.units import amplitude_to_db, cents
+from course_lib.fitting.landscapes import local_minima, loss_over_frequency
+from course_lib.fitting.losses import multiscale_spectral_loss, spectral_l1, waveform_l1
 from course_lib.synths.oscillator import sinusoid
-from course_lib.units import amplitude_to_db, cents
 
 State = Mapping[str, Any]
 Array = np.ndarray

@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from course_lib.core.units import amplitude_to_db
 from course_lib.display.heard_phrase import phrase
-from course_lib.tone_transfer.decoder import ToneControls
-from course_lib.units import amplitude_to_db
+from course_lib.synths.tone import ToneControls
 
 SILENT_DB, SHOWN, EVERY = -127.0, 30, 3  # the same numbers as in js/taken_apart.js
 

@@ -14,10 +14,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from course_lib.clips import data_path
-from course_lib.midi_ddsp.expression import CONTROLS
+from course_lib.midi_ddsp.note_controls import CONTROLS
 from course_lib.scores import Note, read_midi
-from course_lib.tone_transfer.decoder import ToneControls
+from course_lib.sounds.clips import data_path
+from course_lib.synths.tone import ToneControls
 
 INSTRUMENT, N_NOTES, SLOWER = "violin", 8, 1.4
 FRAMES, EVERY, HARMONICS, BANDS = 288, 4, 18, 9  # 4.6 s; every fourth frame; the same numbers as in js/phrase_knobs.js
@@ -49,7 +49,7 @@ def notes() -> list[Note]:
 
 def play_phrase() -> dict[str, np.ndarray]:
     """Have the course's players play it: expression, wave (cents, int8), levels (21, 288, 27), uint8."""
-    from course_lib.midi_ddsp.render import perform, play
+    from course_lib.midi_ddsp.playing.render import perform, play
 
     line = notes()
     expression = torch.stack([perform(line, INSTRUMENT, seed=seed or None) for seed in range(PLAYERS)])

@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from course_lib.clips import data_path
-from course_lib.tone_transfer.decoder import ToneControls
+from course_lib.sounds.clips import data_path
+from course_lib.synths.tone import ToneControls
 
 PLAYERS = ("violin", "clarinet", "saxophone", "cello")
 FRAMES, EVERY, HARMONICS, BANDS = 525, 4, 40, 17  # 8.4 s; every fourth frame; the same numbers as in js/mixer.js
@@ -38,10 +38,10 @@ class Stem(NamedTuple):
 
 def play_phrase() -> tuple[np.ndarray, np.ndarray]:
     """Play it anew: pitches (4, 3, 525), uint16, and levels (4, 525, 57), uint8, half decibels above −127.5 dB."""
+    from course_lib.core.units import hz_to_midi
     from course_lib.midi_ddsp import perform, play, tune_to_bass
-    from course_lib.midi_ddsp.conditioning import NotePlan
+    from course_lib.midi_ddsp.playing.conditioning import NotePlan
     from course_lib.scores import read_midi
-    from course_lib.units import hz_to_midi
 
     voices = [voice.notes for voice in read_midi(data_path("scores/chorale.mid")).voices]
     end_s = FRAMES * EVERY / 250

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from course_lib.display.mixer_stems import FRAMES, amplitude, controls_of, stems
-from course_lib.midi_ddsp.ensemble import mix, pan_gain
+from course_lib.effects.fir import shape_noise
+from course_lib.midi_ddsp.playing.ensemble import mix, pan_gain
 from course_lib.synths.harmonic import harmonic_synth
-from course_lib.synths.noise import shape_noise
 
 RATE, HOP, EVERY, SILENT, OFF_DB = 16_000, 256, 5, 8, -30.0  # the same numbers as in js/mixer.js
 APART = (0.4, 1.0, 0.0, 0.7)

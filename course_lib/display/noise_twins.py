@@ -9,10 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from course_lib.core.envelopes import upsample
+from course_lib.core.units import amplitude_to_db
+from course_lib.effects.fir import zero_phase_response
 from course_lib.effects.reverb import fft_convolve
-from course_lib.envelopes import upsample
-from course_lib.synths.noise import zero_phase_response
-from course_lib.units import amplitude_to_db
 
 RATE, HOP, HALF, SHOWN = 16_000, 64, 32, 256
 FLOOR_DB, LEVEL = -60.0, 0.8

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from course_lib.display.knob_phrase import HARMONICS, SETTINGS, TURNED, owners, pitches_hz, renditions
-from course_lib.midi_ddsp.expression import CONTROLS
-from course_lib.tone_transfer.decoder import ToneControls
+from course_lib.midi_ddsp.note_controls import CONTROLS
+from course_lib.synths.tone import ToneControls
 
 SILENT_DB, QUIET_DB, LOUDEST_DB = -127.0, -100.0, -6.0  # the same numbers as in js/phrase_knobs.js
 VIBRATO = CONTROLS.index("vibrato")

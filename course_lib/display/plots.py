@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from course_lib.checks import as_tensor, check_audio, check_finite, check_sample_rate
-from course_lib.landscapes import local_minima
-from course_lib.losses import stft_magnitude
+from course_lib.core.checks import as_tensor, check_audio, check_finite, check_sample_rate
+from course_lib.fitting.landscapes import local_minima
+from course_lib.fitting.losses import stft_magnitude
 from course_lib.scores.notes import check_notes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from course_lib.display.live import LiveFigure
-    from course_lib.fit import History
+    from course_lib.fitting.fit import History
 
 # One accent and one contrast colour, apart in hue and in lightness (readable in grey and to colour-blind eyes).
 PICTURE_COLUMNS = 200

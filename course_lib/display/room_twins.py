@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from course_lib.core.units import amplitude_to_db
 from course_lib.display.frequency_twins import _dice
 from course_lib.effects.reverb import reverb
 from course_lib.effects.rooms import energy_decay_db, measure_rt60
-from course_lib.units import amplitude_to_db
 
 State = Mapping[str, Any]
 RATE, TAPS, BLOCK, FLOOR, SPLIT_HZ, DRY = 16_000, 32_000, 125, -80, 1500, 8000

@@ -13,7 +13,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from course_lib.analysis import a_weighting_db
+from course_lib.analysis.loudness import a_weighting_db
+from course_lib.core.envelopes import upsample
+from course_lib.core.phase import instantaneous_phase
+from course_lib.core.units import amplitude_to_db
 from course_lib.display.frequency_twins import deflation, escape, landscape, transport
 from course_lib.display.heard_twin import taken_apart
 from course_lib.display.knob_twins import note_knobs
@@ -26,9 +29,7 @@ from course_lib.display.roll_twin import note_roll
 from course_lib.display.room_twins import room
 from course_lib.effects.biquads import biquad_coefficients, biquad_response, pole_radius
 from course_lib.effects.filters import lowpass_response
-from course_lib.envelopes import upsample
-from course_lib.losses import spectral_l1, waveform_l1
-from course_lib.phase import instantaneous_phase
+from course_lib.fitting.losses import spectral_l1, waveform_l1
 from course_lib.synths.harmonic import (
     harmonic_frequencies,
     harmonic_synth,
@@ -36,7 +37,6 @@ from course_lib.synths.harmonic import (
     normalise_distribution,
 )
 from course_lib.synths.oscillator import sinusoid
-from course_lib.units import amplitude_to_db
 
 State = Mapping[str, Any]
 

@@ -34,8 +34,8 @@ def play_file(path: str | Path, instrument: str, octave: int | None = None, loud
 
     Chapter: book/tone_transfer/transfer.ipynb
     """
-    from course_lib.clips import load_audio
     from course_lib.display.audio import listen
+    from course_lib.sounds.clips import load_audio
     from course_lib.tone_transfer.render import describe, transfer
 
     try:
@@ -96,8 +96,8 @@ def play_midi(path: str | Path, instrument: str | None = None, seed: int | None 
     """
     from course_lib.display.audio import listen
     from course_lib.midi_ddsp import mix, perform, play, synthesise
-    from course_lib.midi_ddsp.command import playable
-    from course_lib.midi_ddsp.players import instrument_of, out_of_range
+    from course_lib.midi_ddsp.playing.players import instrument_of, out_of_range
+    from course_lib.midi_ddsp.playing.render import playable
     from course_lib.scores import read_midi
 
     try:
@@ -132,7 +132,7 @@ def midi_upload_panel() -> Any:
     """
     import ipywidgets as widgets
 
-    from course_lib.midi_ddsp.players import RANGES
+    from course_lib.midi_ddsp.playing.players import RANGES
 
     upload = widgets.FileUpload(accept=".mid,.midi", multiple=False, description="MIDI file")
     instrument = widgets.Dropdown(options=[("as in the file", None), *((n, n) for n in RANGES)], description="Player")

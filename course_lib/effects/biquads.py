@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from course_lib.checks import as_tensor, check_audio, check_count, check_finite, check_leading, check_sample_rate
+from course_lib.core.checks import as_tensor, check_audio, check_count, check_finite, check_leading, check_sample_rate
 
 BIQUADS = ("lowpass", "highpass", "bandpass", "notch", "peaking", "lowshelf", "highshelf")
 STABLE = 1e-3  # how far raw numbers stay from the edge of the stability triangle

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from course_lib.checks import as_tensor, check_audio, check_count, check_finite, check_leading, check_sample_rate
+from course_lib.core.checks import as_tensor, check_audio, check_count, check_finite, check_leading, check_sample_rate
 
 
 def lowpass_response(cutoff_hz: Any, frequencies_hz: Any, order: int = 2) -> Tensor:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from course_lib.checks import as_tensor, check_audio, check_count, check_finite, check_leading, check_sample_rate
+from course_lib.core.checks import as_tensor, check_audio, check_count, check_finite, check_leading, check_sample_rate
 
 NEPER_DB = 20.0 / math.log(10.0)  # dB in a factor of e
 

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from course_lib.checks import as_tensor, check_audio, check_count, check_finite, check_sample_rate
+from course_lib.core.checks import as_tensor, check_audio, check_count, check_finite, check_sample_rate
 from course_lib.effects.reverb import fft_convolve
 
 SPEED_OF_SOUND = 343.0  # m/s, in dry air at 20 °C

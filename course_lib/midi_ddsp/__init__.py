@@ -1,24 +1,24 @@
 """MIDI-DDSP: a score becomes sound in three steps that can each be heard, measured and changed."""
 
-from course_lib.midi_ddsp.annotate import Annotated, annotate
 from course_lib.midi_ddsp.checkpoint import load_inference, save_inference
-from course_lib.midi_ddsp.conditioning import NotePlan
 from course_lib.midi_ddsp.data import Performance, load_performances
-from course_lib.midi_ddsp.ensemble import even_pans, mix, pan_gain, tune_to_bass
-from course_lib.midi_ddsp.expression import CONTROLS, extract_expression
-from course_lib.midi_ddsp.hear import Heard, hear
-from course_lib.midi_ddsp.inference import DDSPInference, InferenceConfig
-from course_lib.midi_ddsp.performer import play_note
-from course_lib.midi_ddsp.pitch import PitchConfig, PitchGenerator
-from course_lib.midi_ddsp.players import Players, load_players
-from course_lib.midi_ddsp.render import perform, play, stream, synthesise
-from course_lib.midi_ddsp.synthesis import SynthesisConfig, SynthesisGenerator
+from course_lib.midi_ddsp.hearing.hear import Heard, hear
+from course_lib.midi_ddsp.hearing.network import DDSPInference, InferenceConfig
+from course_lib.midi_ddsp.note_controls import CONTROLS, extract_expression
+from course_lib.midi_ddsp.playing.conditioning import NotePlan
+from course_lib.midi_ddsp.playing.ensemble import even_pans, mix, pan_gain, tune_to_bass
+from course_lib.midi_ddsp.playing.expression_generator import ExpressionConfig, ExpressionGenerator
+from course_lib.midi_ddsp.playing.pitch_generator import PitchConfig, PitchGenerator
+from course_lib.midi_ddsp.playing.players import Players, load_players
+from course_lib.midi_ddsp.playing.render import perform, play, stream, synthesise
+from course_lib.midi_ddsp.playing.rule_player import play_note
+from course_lib.midi_ddsp.playing.synthesis_generator import SynthesisConfig, SynthesisGenerator
 from course_lib.midi_ddsp.table import TableError, read_controls, read_voices, write_controls, write_voices
-from course_lib.midi_ddsp.taste import ExpressionConfig, ExpressionGenerator
-from course_lib.midi_ddsp.train_pitch import train_pitch
-from course_lib.midi_ddsp.train_synthesis import train_synthesis
-from course_lib.midi_ddsp.train_taste import train_expression
-from course_lib.midi_ddsp.training import train_inference
+from course_lib.midi_ddsp.training.annotate import Annotated, annotate
+from course_lib.midi_ddsp.training.train_expression import train_expression
+from course_lib.midi_ddsp.training.train_inference import train_inference
+from course_lib.midi_ddsp.training.train_pitch import train_pitch
+from course_lib.midi_ddsp.training.train_synthesis import train_synthesis
 from course_lib.midi_ddsp.urmp import load_urmp
 
 __all__ = [

@@ -7,12 +7,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from course_lib.checkpoints import Format, read_tensors, restore, write_tensors
-from course_lib.clips import data_path
-from course_lib.midi_ddsp.inference import DDSPInference, InferenceConfig
-from course_lib.midi_ddsp.pitch import PitchConfig, PitchGenerator
-from course_lib.midi_ddsp.synthesis import SynthesisConfig, SynthesisGenerator
-from course_lib.midi_ddsp.taste import ExpressionConfig, ExpressionGenerator
+from course_lib.midi_ddsp.hearing.network import DDSPInference, InferenceConfig
+from course_lib.midi_ddsp.playing.expression_generator import ExpressionConfig, ExpressionGenerator
+from course_lib.midi_ddsp.playing.pitch_generator import PitchConfig, PitchGenerator
+from course_lib.midi_ddsp.playing.synthesis_generator import SynthesisConfig, SynthesisGenerator
+from course_lib.sounds.clips import data_path
+from course_lib.training.checkpoints import Format, read_tensors, restore, write_tensors
 
 FORMAT = Format("course_lib.midi_ddsp", 1, "MIDI-DDSP")
 

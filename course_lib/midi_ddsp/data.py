@@ -10,10 +10,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from course_lib.checks import check_count
+from course_lib.analysis.recordings import read_recording
+from course_lib.core.checks import check_count
 from course_lib.midi_ddsp.table import read_controls
 from course_lib.scores.notes import Note
-from course_lib.tone_transfer.data import read_recording
 
 PARTS = ("train", "validation", "test", "held_out")
 

@@ -13,9 +13,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from course_lib.checkpoints import write_atomically
-from course_lib.midi_ddsp.expression import CONTROLS
+from course_lib.midi_ddsp.note_controls import CONTROLS
 from course_lib.scores.notes import Note
+from course_lib.training.checkpoints import write_atomically
 
 COLUMNS = ("onset_s", "duration_s", "pitch", *CONTROLS)
 VOICE = "voice"

@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from course_lib.analysis import loudness_db
-from course_lib.clips import load_audio
+from course_lib.analysis.loudness import loudness_db
 from course_lib.midi_ddsp.data import Performance
 from course_lib.scores.notes import Note, check_notes
+from course_lib.sounds.clips import load_audio
 
 INSTRUMENTS = {
     "vn": "violin", "va": "viola", "vc": "cello", "db": "double bass", "fl": "flute", "ob": "oboe", "cl": "clarinet",

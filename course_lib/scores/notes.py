@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from course_lib.checks import check_count, check_sample_rate
+from course_lib.core.checks import check_count, check_sample_rate
 
 
 class ScoreError(ValueError):

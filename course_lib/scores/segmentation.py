@@ -8,9 +8,9 @@ from typing import Any
 
 import torch
 
-from course_lib.checks import as_tensor, check_finite, check_sample_rate
+from course_lib.core.checks import as_tensor, check_finite, check_sample_rate
+from course_lib.core.units import hz_to_midi
 from course_lib.scores.notes import Note
-from course_lib.units import hz_to_midi
 
 VIBRATO_S = 0.18  # about a cycle: a mean over it is what the ear takes for the pitch
 SWITCH = 6.0  # semitone-frames: what a change of note must gain

@@ -7,9 +7,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from course_lib.checks import as_tensor, check_count, check_finite, check_frequency, check_leading, check_sample_rate
-from course_lib.envelopes import upsample, upsample_frequency
-from course_lib.phase import instantaneous_phase
+from course_lib.core.checks import (
+    as_tensor,
+    check_count,
+    check_finite,
+    check_frequency,
+    check_leading,
+    check_sample_rate,
+)
+from course_lib.core.envelopes import upsample, upsample_frequency
+from course_lib.core.phase import instantaneous_phase
 from course_lib.synths.additive_fast import additive_sum
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from course_lib.frame_phase import (
+from course_lib.core.frame_phase import (
     FramePhase,
     Frames,
     frame_lines,

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from course_lib.checks import check_audio
+from course_lib.core.checks import check_audio
 
 
 class LinearGain(nn.Module):

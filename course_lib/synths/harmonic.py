@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from course_lib.checks import (
+from course_lib.core.checks import (
     as_tensor,
     check_count,
     check_finite,
@@ -15,10 +15,10 @@ from course_lib.checks import (
     check_leading,
     check_sample_rate,
 )
-from course_lib.envelopes import upsample, upsample_frequency
-from course_lib.phase import instantaneous_phase
+from course_lib.core.envelopes import upsample, upsample_frequency
+from course_lib.core.phase import instantaneous_phase
+from course_lib.core.units import exp_sigmoid
 from course_lib.synths.harmonic_fast import harmonic_sum
-from course_lib.units import exp_sigmoid
 
 
 class HarmonicControls(NamedTuple):

@@ -6,13 +6,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from course_lib.analysis import loudness_db
+from course_lib.analysis.loudness import loudness_db
+from course_lib.analysis.recordings import Recording
+from course_lib.core.units import cents
 from course_lib.synths.harmonic import harmonic_controls
 from course_lib.synths.noise import noise_controls
-from course_lib.tone_transfer.data import Recording
-from course_lib.tone_transfer.decoder import ToneControls
+from course_lib.synths.tone import ToneControls
 from course_lib.tone_transfer.model import ToneTransfer
-from course_lib.units import cents
 
 
 class FreeControls(nn.Module):

@@ -9,9 +9,9 @@ from typing import Any
 
 from torch import Tensor
 
-from course_lib.checkpoints import CheckpointError, Format, read_tensors, restore, write_tensors
-from course_lib.clips import data_path
+from course_lib.sounds.clips import data_path
 from course_lib.tone_transfer.model import ToneTransfer, TransferConfig
+from course_lib.training.checkpoints import CheckpointError, Format, read_tensors, restore, write_tensors
 
 FORMAT = Format("course_lib.tone_transfer", 1, "tone-transfer")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,26 +10,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from course_lib.analysis import loudness_db
-from course_lib.checks import check_count
-from course_lib.clips import load_audio
-from course_lib.tone_transfer.decoder import LOUDNESS_FLOOR_DB
-from course_lib.tracking import track_f0
-from course_lib.units import hz_to_midi
+from course_lib.analysis.recordings import SUFFIXES, Recording, read_recording
+from course_lib.core.checks import check_count
+from course_lib.core.networks import LOUDNESS_FLOOR_DB
+from course_lib.core.units import hz_to_midi
 
-F_MIN_HZ, F_MAX_HZ = 60.0, 2200.0  # where pitch is looked for, in training and in use
 QUANTILES = ("10", "50", "90", "99")  # of loudness, %
-SUFFIXES = (".flac", ".wav", ".ogg", ".aif", ".aiff")
-
-
-@dataclass(frozen=True)
-class Recording:
-    """One recording at the model's sample rate: audio (n_samples,), f0_hz and loudness_db (n_frames,)."""
-
-    name: str
-    audio: Tensor
-    f0_hz: Tensor
-    loudness_db: Tensor
 
 
 def load_recordings(
@@ -80,30 +65,6 @@ def load_recordings(
         part: [read_recording(known[stem], sample_rate, frame_rate) for stem in split.get(part, [])]
         for part in ("train", "validation", "test")
     }
-
-
-def read_recording(path: Path, sample_rate: int, frame_rate: int) -> Recording:
-    """Read one file and its labels, or track its pitch; cut to whole frames."""
-    audio = load_audio(path, sample_rate, mono=True)[0]
-    hop = sample_rate // frame_rate
-    n_frames = audio.shape[-1] // hop
-    if n_frames < frame_rate:
-        raise ValueError(
-            f"{path} is too short to learn from: {audio.shape[-1] / sample_rate:.2f} s, at least 1 s needed"
-        )
-    audio = audio[: n_frames * hop]
-    labels = path.with_name(f"{path.stem}.f0.npy")
-    if labels.is_file():
-        f0 = torch.from_numpy(np.load(labels, allow_pickle=False).astype(np.float32))
-        if f0.ndim != 1 or abs(len(f0) - n_frames) > 1:
-            raise ValueError(f"{labels} must hold {n_frames} numbers, one a frame; got shape {tuple(f0.shape)}")
-        f0 = torch.cat([f0, f0[-1:]])[:n_frames]
-    else:
-        try:
-            f0 = track_f0(audio, sample_rate, 1.0 / frame_rate, F_MIN_HZ, F_MAX_HZ).f0_hz
-        except ValueError as error:
-            raise ValueError(f"{path}: {error}") from error
-    return Recording(path.stem, audio, f0, loudness_db(audio, sample_rate, 1.0 / frame_rate))
 
 
 def draw_batch(

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from course_lib.checks import check_audio, check_count, check_sample_rate
+from course_lib.core.checks import check_audio, check_count, check_sample_rate
 
 N_MELS, N_COEFFICIENTS, LOW_HZ, FFT_SIZE = 128, 30, 20.0, 1024
 

@@ -8,11 +8,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from course_lib.checks import check_count, check_sample_rate
+from course_lib.core.checks import check_count, check_sample_rate
+from course_lib.core.networks import scale_inputs
 from course_lib.effects.reverb import Reverb, reverb
 from course_lib.synths.harmonic import harmonic_controls, harmonic_synth
 from course_lib.synths.noise import filtered_noise, noise_controls
-from course_lib.tone_transfer.decoder import ToneControls, ToneDecoder, scale_inputs
+from course_lib.synths.tone import ToneControls
+from course_lib.tone_transfer.decoder import ToneDecoder
 from course_lib.tone_transfer.encoder import TimbreEncoder
 
 

@@ -18,20 +18,24 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from course_lib.analysis import loudness_db as measure_loudness_db
-from course_lib.checks import check_audio, check_sample_rate
+from course_lib.analysis.loudness import loudness_db as measure_loudness_db
+from course_lib.analysis.polyphony import polyphony
+from course_lib.analysis.recordings import F_MAX_HZ, F_MIN_HZ
+from course_lib.analysis.tracking import track_f0
+from course_lib.core.checks import check_audio, check_sample_rate
+from course_lib.core.frame_phase import frame_lines, frame_phase, frames_of
+from course_lib.core.networks import LOUDNESS_FLOOR_DB
+from course_lib.core.units import hz_to_midi
+from course_lib.effects.fir import shape_noise
 from course_lib.effects.reverb import fft_convolve
-from course_lib.frame_phase import frame_lines, frame_phase, frames_of
-from course_lib.soundfiles import FlatTops, clock
+from course_lib.sounds.files import FlatTops, clock
 from course_lib.synths.harmonic import mask_above_nyquist
 from course_lib.synths.harmonic_fast import harmonic_sum
-from course_lib.synths.noise import shape_noise, white_noise
+from course_lib.synths.noise import white_noise
+from course_lib.synths.tone import ToneControls
 from course_lib.tone_transfer.checkpoint import CheckpointError, load_instrument
-from course_lib.tone_transfer.data import F_MAX_HZ, F_MIN_HZ, QUANTILES, sounding_frames
-from course_lib.tone_transfer.decoder import LOUDNESS_FLOOR_DB, ToneControls
+from course_lib.tone_transfer.data import QUANTILES, sounding_frames
 from course_lib.tone_transfer.model import ToneTransfer
-from course_lib.tracking import polyphony, track_f0
-from course_lib.units import hz_to_midi
 
 LONGEST_S = 600.0
 SHORTEST_S = 0.1

@@ -10,11 +10,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from course_lib.losses import multiscale_spectral_loss
+from course_lib.analysis.recordings import Recording
+from course_lib.fitting.losses import multiscale_spectral_loss
 from course_lib.tone_transfer.checkpoint import FORMAT, save_instrument
-from course_lib.tone_transfer.data import Recording, draw_batch
+from course_lib.tone_transfer.data import draw_batch
 from course_lib.tone_transfer.model import ToneTransfer, TransferConfig
-from course_lib.training import (
+from course_lib.training.trainer import (
     Plan,
     StateFile,
     TrainingRecord,

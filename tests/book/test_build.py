@@ -14,8 +14,8 @@ import pytest
 import yaml
 
 import course_lib
+from tests.helpers import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 OUTSIDE = re.compile(r"^\s*(?:https?:)?//", re.IGNORECASE)
 OUTSIDE_CSS = re.compile(r"""(?:url\(|@import)\s*["']?\s*(?:https?:)?//[^)"']*""", re.IGNORECASE)
 GENERATED = {"index", "genindex", "search", "py-modindex"}  # pages that Sphinx adds

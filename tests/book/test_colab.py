@@ -22,7 +22,7 @@ import pytest
 from filelock import FileLock
 
 import course
-from tests.submissions import filled
+from tests.helpers.submissions import filled
 from tools import address
 
 ASSIGNMENTS = sorted(path.parent.name for path in (course.ROOT / "assignments").glob("*/*.ipynb"))
@@ -132,7 +132,7 @@ def test_assignment(name: str, wheel: Path, tmp_path: Path) -> None:
     from course_lib.grading import release
 
     (path,) = release(tmp_path / "released", [name])
-    answers = importlib.import_module(f"tests.assignment_answers.{name}").ANSWERS["right"]
+    answers = importlib.import_module(f"tests.helpers.assignment_answers.{name}").ANSWERS["right"]
     notebook = filled(json.loads(path.read_text(encoding="utf-8")), answers)
     path.write_text(json.dumps(notebook), encoding="utf-8")
     done = run_as_in_colab(path, wheel, tmp_path)
@@ -190,7 +190,7 @@ print(json.dumps(known))
 def test_a_gpu_is_used_where_there_is_one_and_never_needed(monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
 
-    from course_lib.training import join_processes
+    from course_lib.training.trainer import join_processes
 
     assert join_processes(None)[2] == torch.device("cuda" if torch.cuda.is_available() else "cpu")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)

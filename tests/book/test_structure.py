@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.helpers import ROOT
+
 OUTPUT_BYTES = 1_000_000
 CELL_LINES, MEDIAN_LINES = 25, 6
 ALT_LENGTH = 20

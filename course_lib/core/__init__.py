@@ -1,0 +1,1 @@
+"""What every floor stands on: checks, units, frame rate to sample rate, frequency to phase."""

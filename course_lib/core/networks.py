@@ -1,0 +1,58 @@
+"""Small parts that the networks of all systems are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from course_lib.core.checks import as_tensor, check_finite, check_frequency
+from course_lib.core.units import hz_to_midi
+
+LOUDNESS_FLOOR_DB = -80.0
+
+
+def scale_inputs(f0_hz: Any, loudness_db: Any) -> Tensor:
+    """Bring pitch and loudness to about 0 … 1, on the scales on which the ear hears equal steps as equal.
+
+    Args:
+        f0_hz: (…, n_frames), Hz, ≥ 0; 0 (a rest) counts as the lowest pitch.
+        loudness_db: (…, n_frames), dB; below −80 counts as −80.
+
+    Returns:
+        (…, n_frames, 2): MIDI pitch / 127, loudness / 80 + 1.
+
+    Raises:
+        ValueError: shapes that differ, negative f0, NaN.
+
+    Source: Engel et al., DDSP, 2020, appendix B. Chapter: book/tone_transfer/decoder.ipynb
+
+    >>> scale_inputs([440.0], [-20.0])
+    tensor([[0.5433, 0.7500]])
+    """
+    f0 = check_frequency(f0_hz, "f0_hz", 1.0)
+    loudness = check_finite(as_tensor(loudness_db, "loudness_db"), "loudness_db")
+    if f0.shape != loudness.shape or f0.ndim < 1:
+        raise ValueError(
+            f"f0_hz and loudness_db must both be (…, n_frames); got {tuple(f0.shape)} and {tuple(loudness.shape)}"
+        )
+    midi = hz_to_midi(f0.clamp(min=8.1757989)).clamp(0.0, 127.0)  # MIDI 0
+    return torch.stack([midi / 127.0, loudness.clamp(min=LOUDNESS_FLOOR_DB) / -LOUDNESS_FLOOR_DB + 1.0], -1)
+
+
+def stack(n_inputs: int, width: int, depth: int = 2) -> nn.Sequential:
+    """`depth` × (linear, layer norm, leaky ReLU)."""
+    layers: list[nn.Module] = []
+    for i in range(depth):
+        layers += [nn.Linear(width if i else n_inputs, width), nn.LayerNorm(width), nn.LeakyReLU()]
+    return nn.Sequential(*layers)
+
+
+def instrument_indices(instruments: Sequence[str], known: Sequence[str]) -> Tensor:
+    """Where each instrument stands among the known ones; ValueError lists them."""
+    unknown = [name for name in instruments if name not in known]
+    if unknown:
+        raise ValueError(f"there is no {unknown[0]!r} among the instruments; there are {', '.join(known) or 'none'}")
+    return torch.tensor([list(known).index(name) for name in instruments])

@@ -1,0 +1,1 @@
+"""What is wrong with a sound, and how to improve it: losses, their landscapes, gradient descent."""

@@ -1,0 +1,1 @@
+"""From sound up to notes and note controls."""

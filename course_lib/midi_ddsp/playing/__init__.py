@@ -1,0 +1,1 @@
+"""From notes down to sound."""

@@ -1,0 +1,1 @@
+"""How the four networks of MIDI-DDSP learn."""

@@ -1,0 +1,1 @@
+"""Sounds: the clips that come with the course, and files."""

@@ -1,0 +1,60 @@
+"""The phrase in the page: rounding loses little, and its script makes the sound that the library makes."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from course_lib import harmonic_synth, live_figure
+from course_lib.display import live
+from course_lib.display.heard_phrase import PIECE, phrase, script
+from course_lib.display.heard_twin import changed
+from course_lib.effects.fir import shape_noise
+from course_lib.midi_ddsp import hear
+from course_lib.sounds.clips import data_path, load_audio
+from tests.helpers.figures import READ, page_noise, run_node
+
+SAMPLES = 32_000
+
+
+def test_the_page_s_phrase_is_what_is_heard():
+    audio, rate = load_audio(data_path(f"midi_ddsp/performances/{PIECE}.flac"), 16_000, mono=True)
+    controls = hear(audio, rate, [], instrument="trumpet").controls
+    page = changed(live_figure("taken_apart", kept=60).state)
+    exact = (controls.amplitude.unsqueeze(-1) * controls.distribution)[:500:2]
+    ours = page.amplitude.unsqueeze(-1) * page.distribution
+    there = exact > 1e-5
+    assert (20 * torch.log10(ours[there] / exact[there])).abs().max() < 0.3
+    assert torch.allclose(page.f0_hz.float(), controls.f0_hz[:500:2], rtol=1e-4)
+    assert len(script()) < 60_000 and phrase().noise_db.shape == (250, 65)
+
+
+@pytest.mark.parametrize("part", [0, 1])
+def test_the_page_makes_the_sound_that_the_library_makes(part):
+    state = live_figure("taken_apart", transpose=-5, kept=20, bright_db=1, noise_db=20, swell=0.5).state
+    page = run_node(
+        f"{live.node_module('taken_apart')}{READ}const n = compute(data);"
+        f"console.log(JSON.stringify([...{('harmonics', 'hiss')[part]}(n)]));",
+        state,
+    )
+    c = changed(state)
+    if part == 0:
+        ours = harmonic_synth(c.f0_hz, c.amplitude, c.distribution, SAMPLES, 16000)
+    else:
+        ours = shape_noise(page_noise(SAMPLES), c.noise_magnitudes)
+    sound = torch.tensor(page)
+    assert sound.shape == ours.shape == (SAMPLES,) and ours.abs().max() > 1e-5
+    assert (sound - ours).abs().max() < 1e-4 * ours.abs().max() + 1e-7
+
+
+def test_the_sliders_do_what_they_say():
+    plain, state = changed(live_figure("taken_apart").state), live_figure("taken_apart").state
+    up = changed({**state, "transpose": 12})
+    assert torch.allclose(up.f0_hz, 2 * plain.f0_hz)
+    few = changed({**state, "kept": 3})
+    assert (few.distribution[:, 3:] == 0).all() and few.amplitude.sum() < plain.amplitude.sum()
+    flat = changed({**state, "swell": 0})
+    loud = plain.amplitude > 10 ** (-69 / 20)
+    assert (20 * torch.log10(flat.amplitude[loud])).std() < 0.01
+    noisy = changed({**state, "noise_db": 20})
+    assert torch.allclose(noisy.noise_magnitudes, 10 * plain.noise_magnitudes)

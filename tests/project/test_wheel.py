@@ -1,0 +1,149 @@
+"""The wheel carries the library, its scripts and its sounds, and works from an empty folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests.helpers import ROOT
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+
+@pytest.fixture(scope="module")
+def names(wheel: Path) -> set[str]:
+    return set(zipfile.ZipFile(wheel).namelist())
+
+
+def tracked(folder: str) -> set[str]:
+    """The files of a folder that belong to the repository, caches left out."""
+    paths = (ROOT / folder).rglob("*")
+    return {p.relative_to(ROOT).as_posix() for p in paths if p.is_file() and "__pycache__" not in p.parts}
+
+
+def test_carries_all_of_the_library(names: set[str]) -> None:
+    wanted = {name for name in tracked("course_lib") if name.endswith((".py", ".js", ".css", ".json"))}
+    assert any(name.endswith(".js") for name in wanted)
+    assert wanted <= names
+
+
+def test_carries_the_sounds(names: set[str]) -> None:
+    wanted = {f"course_lib/{name}" for name in tracked("data")}
+    assert "course_lib/data/clips.json" in wanted
+    assert wanted <= names
+
+
+def test_carries_the_assignments(names: set[str]) -> None:
+    wanted = {f"course_lib/{name}" for name in tracked("assignments")}
+    assert sum(name.endswith(".ipynb") for name in wanted) >= 4
+    assert wanted <= names
+
+
+def test_carries_nothing_else(names: set[str]) -> None:
+    assert {name.split("/")[0] for name in names} == {"course_lib", f"ddsp_course-{PROJECT['version']}.dist-info"}
+    notebooks = [name for name in names if name.endswith(".ipynb") and not name.startswith("course_lib/assignments/")]
+    assert not notebooks and not [name for name in names if "__pycache__" in name]
+
+
+def test_works_from_an_empty_folder(wheel: Path, tmp_path: Path) -> None:
+    site, empty = tmp_path / "site", tmp_path / "empty"
+    empty.mkdir()
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(site), str(wheel)]
+    subprocess.run(pip, check=True)
+    code = f"""
+import sys; sys.path.insert(0, {str(site)!r})
+import json, course_lib
+sounds = [course_lib.load_clip(name)[0].shape[-1] for name in course_lib.clip_names()]
+from tests.helpers import ROOT
+from course_lib.tone_transfer import load_instrument
+from course_lib.tone_transfer.checkpoint import instrument_names
+assert instrument_names() and all(load_instrument(name)[1]["kind"] for name in instrument_names())
+print(json.dumps([course_lib.__file__, sounds, course_lib.live_figure("gain")._repr_html_()]))
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=empty, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    file, sounds, html = json.loads(done.stdout.splitlines()[-1])
+    assert Path(file).is_relative_to(site)
+    assert sounds and all(length > 1000 for length in sounds)
+    assert "<script" in html
+
+
+def test_has_one_version() -> None:
+    import course_lib
+
+    citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert re.search(r"^version: (\S+)", citation, re.MULTILINE)[1] == PROJECT["version"] == course_lib.__version__
+
+
+def pins(name: str) -> dict[str, str]:
+    """Name → version of a requirements file, for this platform or any other."""
+    lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
+    pairs = [line.split(";")[0].strip().split("==") for line in lines if line.strip() and not line.startswith("#")]
+    return {re.sub(r"[-_.]+", "-", key.lower()): version for key, version in pairs}
+
+
+@pytest.mark.parametrize("name", ["requirements.txt", "tests/book/colab_requirements.txt"])
+def test_pins_satisfy_the_ranges(name: str) -> None:
+    from packaging.requirements import Requirement
+
+    pinned = pins(name)
+    wanted = list(PROJECT["dependencies"])
+    if name == "requirements.txt":
+        extras = PROJECT["optional-dependencies"]
+        # The book needs no peers: its benchmark compares with those that happen to be installed.
+        wanted += [line for extra, lines in extras.items() if extra != "peers" for line in lines]
+    else:
+        wanted = [line for line in wanted if not line.startswith("torch")]  # it follows the book's own environment
+    for requirement in map(Requirement, wanted):
+        key = re.sub(r"[-_.]+", "-", requirement.name.lower())
+        assert key in pinned, f"{name} does not pin {key}"
+        assert pinned[key] in requirement.specifier, f"{name}: {key} {pinned[key]} is not {requirement.specifier}"
+
+
+def test_the_stand_in_has_the_versions_of_colab() -> None:
+    colab = pins("tests/book/colab_requirements.txt")
+    assert (colab["ipython"], colab["ipywidgets"], colab["ipykernel"]) == ("7.34.0", "7.7.1", "6.17.1")
+    assert "torch" not in colab and "anywidget" not in colab and "course-lib" not in colab
+
+
+def test_assignments_are_released_and_graded_from_the_wheel_alone(wheel: Path, tmp_path: Path) -> None:
+    from tests.helpers.assignment_answers.gain_and_losses import ANSWERS, MARKS
+    from tests.helpers.submissions import filled
+
+    site = tmp_path / "site"
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(site), str(wheel)]
+    subprocess.run(pip, check=True)
+
+    def run(*arguments: str) -> str:
+        command = [sys.executable, "-m", "course_lib", "assignments", *arguments]
+        inside = {**os.environ, "PYTHONPATH": str(site)}
+        done = subprocess.run(command, cwd=tmp_path, env=inside, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    assert len(run("release", "handout").splitlines()) >= 4
+    released = json.loads(
+        (tmp_path / "handout" / "gain_and_losses" / "gain_and_losses.ipynb").read_text(encoding="utf-8")
+    )
+    peek = (
+        "import course_lib, pathlib\nfor p in pathlib.Path(course_lib.__file__).parent.rglob('*.ipynb'): p.read_text()"
+    )
+    for student, first in (("ann", "1 + 1"), ("bea", peek)):
+        notebook = filled(released, ANSWERS["right"])
+        notebook["cells"].insert(2, {"cell_type": "code", "metadata": {}, "source": first, "outputs": []})
+        path = tmp_path / "in" / student / "gain_and_losses" / "gain_and_losses.ipynb"
+        path.parent.mkdir(parents=True)
+        path.write_text(json.dumps(notebook), encoding="utf-8")
+    run("grade", "in", "out")
+    lines = (tmp_path / "out" / "grades.csv").read_text(encoding="utf-8").splitlines()
+    assert lines[0] == "student,assignment,score,max_score,status" and len(lines) == 3
+    assert all(f"gain_and_losses,{MARKS['right']},{MARKS['right']},graded" in line for line in lines[1:])
+    assert "tried to" not in lines[1] and ("tried to look into" in lines[2] or "tried to read" in lines[2])
