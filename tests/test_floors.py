@@ -24,6 +24,7 @@ class Import(NamedTuple):
     file: Path
     line: int
     target: tuple[str, ...]
+    within: bool = False  # a module of the target, which one is computed
 
     def __str__(self) -> str:
         return f"course_lib/{self.file.as_posix()}:{self.line} imports {'.'.join(['course_lib', *self.target])}"
@@ -53,13 +54,13 @@ def imports(root: Path) -> Iterator[Import]:
     """Every import of the library by the library: absolute, relative, by name from the top, and `import_module`."""
     files = {path.relative_to(root) for path in root.rglob("*.py")}
     modules = {module_of(file) for file in files}
-    names = exports(root)
+    public = exports(root)
 
     def resolve(base: tuple[str, ...], name: str) -> tuple[str, ...]:
         """`from base import name`: the module it is, or the module that holds it."""
         if (*base, name) in modules:
             return (*base, name)
-        return names.get(name, ()) if not base else base
+        return public.get(name, ()) if not base else base
 
     for file in sorted(files):
         inside = module_of(file) if file.name == "__init__.py" else module_of(file)[:-1]
@@ -82,7 +83,8 @@ def imports(root: Path) -> Iterator[Import]:
                 found = re.match(r"""f?['"](?:course_lib|\{__name__\})\.?([\w.]*)""", ast.unparse(node.args[0]))
                 if found:
                     start = inside if "__name__" in found[0] else ()
-                    yield Import(file, node.lineno, (*start, *filter(None, found[1].split("."))))
+                    names = (*start, *filter(None, found[1].split(".")))
+                    yield Import(file, node.lineno, names, names in modules and "{" in ast.unparse(node.args[0]))
 
 
 def circles(arrows: set[tuple[str, str]]) -> list[str]:
@@ -117,7 +119,8 @@ def faults(root: Path) -> list[str]:
     for found in imports(root):
         path = root.joinpath(*found.target)
         file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
-        files.add((found.file.as_posix(), file.relative_to(root).as_posix()))
+        if not found.within:
+            files.add((found.file.as_posix(), file.relative_to(root).as_posix()))
         start, end = found.file.parts[0], found.target[0] if found.target else ROOF
         if start in LOOSE or start == end or start not in floor:
             continue
