@@ -174,9 +174,13 @@ def test_two_installations_do_not_meet(installation: Installation) -> None:
 
 
 def test_pip_refuses_to_install_outside_an_environment() -> None:
+    """The pip of this environment, run by the Python that made it: a bare system may have none of its own."""
+    import pip
+
+    inside = {**course.environment(), "PYTHONPATH": str(Path(pip.__file__).resolve().parents[1])}
     command = [sys._base_executable, "-m", "pip", "install", "--no-index", "no-such-package"]
-    done = subprocess.run(command, env=course.environment(), capture_output=True, text=True)
-    assert done.returncode != 0 and "virtualenv" in done.stderr
+    done = subprocess.run(command, env=inside, capture_output=True, text=True)
+    assert done.returncode != 0 and "virtualenv" in done.stderr, done.stderr
 
 
 def test_an_environment_in_use_is_told(installation: Installation, monkeypatch: pytest.MonkeyPatch) -> None:

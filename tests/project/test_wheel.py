@@ -62,7 +62,6 @@ def test_works_from_an_empty_folder(wheel: Path, tmp_path: Path) -> None:
 import sys; sys.path.insert(0, {str(site)!r})
 import json, course_lib
 sounds = [course_lib.load_clip(name)[0].shape[-1] for name in course_lib.clip_names()]
-from tests.helpers import ROOT
 from course_lib.tone_transfer import load_instrument
 from course_lib.tone_transfer.checkpoint import instrument_names
 assert instrument_names() and all(load_instrument(name)[1]["kind"] for name in instrument_names())
