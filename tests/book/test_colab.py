@@ -1,8 +1,8 @@
 """The Colab stand-in: each chapter from its .ipynb alone, in an empty folder, with Colab's IPython and ipywidgets.
 
 It is as near as a test comes to Colab without Colab: the versions of its published list, a stub of its module, and
-`course_lib` absent until the set-up cell installs it, here from a wheel that COURSE_SOURCE names, or there already.
-Released assignments run there too, and no cell may use a network.
+`course_lib` absent until the set-up cell installs it, here from a wheel that COURSE_SOURCE names. That is proved once;
+every chapter then runs where the library is. Released assignments run there too, and no cell may use a network.
 """
 
 from __future__ import annotations
@@ -111,19 +111,22 @@ def test_the_stand_in_is_what_it_says(untouched: dict[str, str]) -> None:
     assert ask("import importlib.util as u, google.colab; print(u.find_spec('course_lib'))").strip() == "None"
 
 
-def test_chapter(chapter: Any, wheel: Path, tmp_path: Path, untouched: dict[str, str]) -> None:
-    """Without course_lib: the set-up cell installs it, and nothing else."""
-    done = run_as_in_colab(chapter.source, wheel, tmp_path)
-    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
-    assert {path.name.split("-")[0] for path in (tmp_path / "site").iterdir()} == {"course_lib", "ddsp_course"}
-    assert json.loads(ask(VERSIONS)) == untouched
-
-
-def test_chapter_where_the_library_is(chapter: Any, tmp_path: Path, installed: Path) -> None:
-    """With course_lib: the set-up cell installs nothing, though it could not even find the source."""
+def test_chapter(chapter: Any, tmp_path: Path, installed: Path, untouched: dict[str, str]) -> None:
+    """Each chapter runs. The set-up cell finds course_lib and installs nothing: it could not even find the source."""
     done = run_as_in_colab(chapter.source, tmp_path / "nowhere.whl", tmp_path, installed)
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
     assert list((tmp_path / "site").iterdir()) == []
+    assert json.loads(ask(VERSIONS)) == untouched
+
+
+def test_the_setup_cell_installs_the_library_and_nothing_else(
+    toc: list[Any], wheel: Path, tmp_path: Path, untouched: dict[str, str]
+) -> None:
+    """One chapter without course_lib stands for all: test_structure.py holds that they begin with the same cell."""
+    done = run_as_in_colab(toc[0].source, wheel, tmp_path)
+    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
+    assert {path.name.split("-")[0] for path in (tmp_path / "site").iterdir()} == {"course_lib", "ddsp_course"}
+    assert json.loads(ask(VERSIONS)) == untouched
 
 
 @pytest.mark.parametrize("name", ASSIGNMENTS)
