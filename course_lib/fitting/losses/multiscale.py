@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from course_lib.core.checks import check_audio
-from course_lib.core.frame_phase import refuse_double_backward
+from course_lib.core.double_backward import refuse_double_backward
 from course_lib.fitting.losses.checks import check_fft_sizes, check_shapes, check_sounds
 from course_lib.fitting.losses.stft import hann_window, stft_magnitude
 
