@@ -14,7 +14,7 @@ from course_lib.grading.collect import Submission, collect
 from course_lib.grading.notebook import grade_one
 from course_lib.grading.result import Result
 from course_lib.grading.sandbox import Limits
-from course_lib.grading.source import HERE, load_assignments
+from course_lib.grading.source import LIBRARY, load_assignments
 from course_lib.grading.tables import apply_marks, read_manual, write_tables
 
 
@@ -55,7 +55,7 @@ def grade(
     submissions = collect(inbox, assignments)
     for assignment in assignments:
         assignment.namespace()  # run once here, not by two threads at a time
-    hidden = [inbox, out, HERE / "assignments", HERE.parent / "assignments"] + [
+    hidden = [inbox, out, LIBRARY / "assignments", LIBRARY.parent / "assignments"] + [
         a.path.parent.parent for a in assignments
     ]
     limits = limits or Limits()
@@ -79,7 +79,9 @@ def _graded_safely(submission: Submission, hidden: Sequence[Path], limits: Limit
     except Exception as error:
         name = submission.assignment.name if submission.assignment else ""
         where = traceback.extract_tb(error.__traceback__)[-1]
-        told = f"the grader failed with {type(error).__name__}: {error} ({Path(where.filename).name}, {where.lineno})"
-        result = Result(submission.student, name, submission, told)
+        problem = (
+            f"the grader failed with {type(error).__name__}: {error} ({Path(where.filename).name}, {where.lineno})"
+        )
+        result = Result(submission.student, name, submission, problem)
     result.seconds = time.monotonic() - began
     return result

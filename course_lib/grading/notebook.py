@@ -8,10 +8,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from course_lib.grading.answers import Answers, Failed, NotAttempted
 from course_lib.grading.collect import Submission
 from course_lib.grading.reading import unusual, written_answers
 from course_lib.grading.result import Outcome, Result
-from course_lib.grading.sandbox import Answers, Failed, Limits, NotAttempted, Stopped
+from course_lib.grading.sandbox import Limits, Stopped
 from course_lib.grading.source import Assignment, Test
 
 
@@ -82,10 +83,10 @@ def _tested(test: Test, assignment: Assignment, answers: Answers, cells: Sequenc
     except NotAttempted as error:
         return outcome("not attempted", str(error))
     except Failed as error:
-        told = (
+        message = (
             str(error) if error.kind in ("Stopped", "Unshareable") else f"your code stopped with {error.kind}: {error}"
         )
-        return outcome("wrong", told)
+        return outcome("wrong", message)
     except AssertionError as error:
         return outcome("wrong", str(error) or f"this does not hold: {_line(error, test)}")
     except Exception as error:

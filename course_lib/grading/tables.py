@@ -16,6 +16,7 @@ TASKS = ("student", "assignment", "test", "points", "max_points", "verdict", "me
 
 
 def read_manual(path: Path) -> dict[tuple[str, str, str], dict[str, str]]:
+    """The rows of manual.csv by student, assignment and question; none if there is no such file."""
     if not path.exists():
         return {}
     with path.open(newline="", encoding="utf-8-sig") as file:
@@ -51,8 +52,8 @@ def apply_marks(marked: dict[tuple[str, str, str], dict[str, str]], result: Resu
 
 def _cell(value: Any) -> str:
     """A value as a spreadsheet may hold it: text that begins like a formula is quoted."""
-    told = f"{value:g}" if isinstance(value, float) else str(value)
-    return f"'{told}" if told[:1] in ("=", "+", "-", "@", "\t") and not isinstance(value, float) else told
+    shown = f"{value:g}" if isinstance(value, float) else str(value)
+    return f"'{shown}" if shown[:1] in ("=", "+", "-", "@", "\t") and not isinstance(value, float) else shown
 
 
 def _table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
@@ -66,6 +67,7 @@ def _table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]) ->
 
 
 def write_tables(out: Path, results: Sequence[Result]) -> None:
+    """Write manual.csv, tasks.csv, each student's page, and grades.csv last."""
     out.mkdir(parents=True, exist_ok=True)
     manual = [
         (r.student, r.assignment, w.question, "" if w.points is None else w.points, w.max_points, w.comment, w.answer)
