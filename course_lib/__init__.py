@@ -22,15 +22,9 @@ from course_lib.display import (
     plot_spectrum,
     plot_waveform,
 )
-from course_lib.effects.biquads import (
-    ParametricEQ,
-    biquad_coefficients,
-    biquad_response,
-    filter_by_sampling,
-    filter_recursively,
-    pole_radius,
-    stable_denominator,
-)
+from course_lib.effects.biquads import biquad_coefficients, pole_radius, stable_denominator
+from course_lib.effects.cascade import biquad_response, filter_by_sampling, filter_recursively
+from course_lib.effects.equaliser import ParametricEQ
 from course_lib.effects.filters import apply_response, lowpass, lowpass_response, rfft_frequencies
 from course_lib.effects.fir import fir_filter, zero_phase_response
 from course_lib.effects.reverb import DecayReverb, Reverb, decaying_impulse_response, fft_convolve, reverb

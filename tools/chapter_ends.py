@@ -8,9 +8,6 @@ after a change of the questions' texts or of their figure, this is all that is t
 
 from __future__ import annotations
 
-import contextlib
-import importlib
-import io
 import json
 import re
 import sys
@@ -19,7 +16,8 @@ from typing import Any
 
 import yaml
 
-from course_lib import live_figure, progress
+from course_lib import live_figure
+from course_lib.exercises.report import progress_lines
 
 ROOT = Path(__file__).resolve().parent.parent
 QUESTIONS = ROOT / "course_lib" / "exercises" / "questions"
@@ -52,14 +50,8 @@ def shown(stem: str) -> dict[str, Any]:
 
 def printed(stem: str) -> dict[str, Any]:
     """What `progress` prints where nothing has been tried."""
-    kept = importlib.import_module("course_lib.exercises.progress")
-    tried, kept._entries = kept._entries, {}  # type: ignore[attr-defined]
-    try:
-        with contextlib.redirect_stdout(io.StringIO()) as text:
-            progress(stem)
-    finally:
-        kept._entries = tried  # type: ignore[attr-defined]
-    return {"name": "stdout", "output_type": "stream", "text": text.getvalue().splitlines(keepends=True)}
+    text = "\n".join(progress_lines(stem, {})) + "\n"
+    return {"name": "stdout", "output_type": "stream", "text": text.splitlines(keepends=True)}
 
 
 def text_of(cell: dict[str, Any]) -> str:

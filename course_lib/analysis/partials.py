@@ -137,12 +137,12 @@ def _project(sound: Tensor, f0: Tensor, n_harmonics: int, rate: float, periods: 
     reach = half.detach().double()
     centre = torch.minimum(torch.maximum(frame, reach), (n_samples - reach).clamp(min=0)).clamp(max=n_samples - 1)
     means = []
-    for some in torch.arange(n_frames, device=sound.device).split(FRAMES_AT_ONCE):
-        first = max(0, math.floor(float((centre[some] - reach[some]).min())))
-        last = min(n_samples, math.ceil(float((centre[some] + reach[some]).max())) + 1)
+    for block in torch.arange(n_frames, device=sound.device).split(FRAMES_AT_ONCE):
+        first = max(0, math.floor(float((centre[block] - reach[block]).min())))
+        last = min(n_samples, math.ceil(float((centre[block] + reach[block]).max())) + 1)
         n = torch.arange(first, last, device=sound.device, dtype=torch.float64)
-        way = (n - centre[some].unsqueeze(-1)).to(sound) / half[some].unsqueeze(-1)
-        window = torch.where(way.abs() < 1, 0.5 + 0.5 * torch.cos(math.pi * way), torch.zeros_like(way))
+        place = (n - centre[block].unsqueeze(-1)).to(sound) / half[block].unsqueeze(-1)
+        window = torch.where(place.abs() < 1, 0.5 + 0.5 * torch.cos(math.pi * place), torch.zeros_like(place))
         means.append(window @ turned[first:last] / window.sum(-1, keepdim=True))
     parts = torch.cat(means).unflatten(-1, (2, n_harmonics)).transpose(-1, -2)
     partials = f0.unsqueeze(-1) * k

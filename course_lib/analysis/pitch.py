@@ -1,4 +1,4 @@
-"""What a sound contains: its pitch and its loudness, frame by frame."""
+"""The pitch of a monophonic sound, frame by frame, by pYIN."""
 
 from __future__ import annotations
 

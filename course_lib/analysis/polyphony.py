@@ -8,8 +8,31 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from course_lib.analysis.tracking import PASS_HZ, _thin
+from course_lib.analysis.decimate import PITCH_BAND_HZ, decimate
 from course_lib.core.checks import check_audio, check_sample_rate
+
+MOMENTS = 200  # looked at, of a sound however long
+HALF_FRAME_S = 0.064  # a frame holds eight periods of the lowest pitch
+RANGE = 1e-4  # of power: 40 dB, within which a moment is loud, and a partial of a moment counts
+MOST_LEFT_OVER = 0.15  # share of the power that one voice's noise and misread partials may leave over
+LEAST_TONAL = 0.1  # share of the moments that must be tonal, for the sound to be judged at all
+
+LOWEST_F0_HZ = 65.0
+F0_STEPS_PER_OCTAVE, F0_OCTAVES = 60, 5  # 20 cents apart, up to 2 kHz
+LOWEST_PARTIAL_HZ, HIGHEST_PARTIAL_HZ = 55.0, 3000.0  # the lowest pitch's first partial may be read a little too low
+HIGHEST_NUMBER = 46  # of a partial of the lowest pitch that still lies below the highest
+# How far a partial may lie from a multiple of the pitch: Hz, share of its frequency, and share of the pitch. The first
+# two forgive a peak read off a short frame, a glide and stretched partials; the last keeps neighbours apart.
+OFF_HZ, OFF_SHARE, OFF_OF_F0 = 4.0, 0.02, 0.25
+LEAST_FILLED = 0.5  # share of a pitch's harmonics, weighted 1/k, that must be present: subharmonics have fewer
+
+PADDING = 8  # bins of the zero-padded spectrum to one of the plain one, of which the window's main lobe is 4 wide
+LOBE_BINS = 12  # to each side of a peak: what counts as its power
+PEAK_BINS = 2 * PADDING  # to each side: the whole main lobe; a lower peak within it is a side lobe or a bump
+SURROUNDING_BINS = 10 * PADDING  # to each side: enough to hold the gap to the next partial
+# Between partials there are gaps; among the peaks of noise the fifth of the bins with least power is not so low.
+QUIET_SHARE, GAP_RATIO = 0.2, 160  # 160 times the power is 22 dB
+LEAST_ABOVE_GAPS = 0.7  # share of the peaks' power that must stand so far above its surroundings
 
 
 def polyphony(audio: Any, sample_rate: float) -> float:
@@ -40,46 +63,55 @@ def polyphony(audio: Any, sample_rate: float) -> float:
     sound = check_audio(audio, allow_silence=False).detach().cpu().float()
     if sound.ndim != 1:
         raise ValueError(f"polyphony looks at one sound, (n_samples,); got shape {tuple(sound.shape)}")
-    sound, rate = _thin(sound / sound.abs().max(), rate, PASS_HZ)
-    size = min(2 * round(0.064 * rate), 2 * (len(sound) // 2))
-    count = min(200, max(1, len(sound) // (size // 2)))
+    sound, rate = decimate(sound / sound.abs().max(), rate, PITCH_BAND_HZ)
+    size = min(2 * round(HALF_FRAME_S * rate), 2 * (len(sound) // 2))
+    count = min(MOMENTS, max(1, len(sound) // (size // 2)))
     starts = torch.linspace(0, len(sound) - size, count).round().long()
     frames = sound[starts[:, None] + torch.arange(size)] * torch.hann_window(size)
-    loud = frames.square().mean(-1)
-    tonal = [_leftover(frame, rate) for frame in frames[loud > 1e-4 * loud.max()]]
-    heard = [left for left in tonal if left is not None]
-    return sum(left > 0.15 for left in heard) / len(heard) if len(heard) > 0.1 * len(tonal) else 0.0
+    power = frames.square().mean(-1)
+    loud = [_left_over(frame, rate) for frame in frames[power > RANGE * power.max()]]
+    tonal = [share for share in loud if share is not None]
+    return sum(share > MOST_LEFT_OVER for share in tonal) / len(tonal) if len(tonal) > LEAST_TONAL * len(loud) else 0.0
 
 
-def _leftover(frame: Tensor, rate: float) -> float | None:
+def _left_over(frame: Tensor, rate: float) -> float | None:
     """Share of the power of a frame's partials that its best single pitch leaves over; None if it is not tonal."""
-    fft_size = 8 * len(frame)
-    power = torch.fft.rfft(frame, n=fft_size).abs().square().numpy()
-    power = power[: int(3000 * fft_size / rate)]
-    middle = power[1:-1]
-    at = 1 + np.flatnonzero((middle > power[:-2]) & (middle >= power[2:]) & (middle > 1e-4 * power.max()))
-    frequency = at * rate / fft_size
-    at, frequency = at[frequency > 55], frequency[frequency > 55]
-    # The main lobe of the window is 4 bins of the plain spectrum wide.
-    lobes = np.array([power[max(0, i - 12) : i + 13].sum() for i in at])
-    keep = [j for j, i in enumerate(at) if power[i] >= power[max(0, i - 16) : i + 17].max()]  # side lobes left out
-    frequency, lobes = frequency[keep], lobes[keep]
-    if not len(lobes):
+    partials = _partials(frame, rate)
+    if partials is None:
         return None
-    # Between partials there are gaps; among the peaks of noise the fifth of the bins with least power is not so low.
-    quiet = np.array([np.quantile(power[max(0, i - 80) : i + 81], 0.2) for i in at[keep]])
-    if lobes[power[at[keep]] > 160 * quiet].sum() < 0.7 * lobes.sum():
-        return None
-    f0 = 65.0 * 2.0 ** (np.arange(0, 12 * 5 * 5) / 60)  # 20 cents apart, up to 2 kHz
+    frequency, power = partials
+    f0 = LOWEST_F0_HZ * 2.0 ** (np.arange(0, F0_STEPS_PER_OCTAVE * F0_OCTAVES) / F0_STEPS_PER_OCTAVE)
     number = np.maximum(1, np.rint(frequency / f0[:, None]))
     off = np.abs(frequency - number * f0[:, None])
-    fits = off < np.maximum(4.0, 0.02 * frequency)
-    fits &= off < 0.25 * f0[:, None]
-    explained = (fits * lobes).sum(-1) / lobes.sum()
-    slots = np.arange(1, 47)
-    there = np.stack([(fits & (number == k)).any(-1) for k in slots], -1)
-    top = (there * slots).max(-1, keepdims=True)
-    wanted = (slots <= top) / slots
-    filled = (there * wanted).sum(-1) / np.maximum(wanted.sum(-1), 1e-9)
-    allowed = there[:, 0] & (filled > 0.5)
+    fits = (off < np.maximum(OFF_HZ, OFF_SHARE * frequency)) & (off < OFF_OF_F0 * f0[:, None])
+    explained = (fits * power).sum(-1) / power.sum()
+    numbers = np.arange(1, HIGHEST_NUMBER + 1)
+    present = np.stack([(fits & (number == k)).any(-1) for k in numbers], -1)
+    highest = (present * numbers).max(-1, keepdims=True)
+    weights = (numbers <= highest) / numbers
+    filled = (present * weights).sum(-1) / np.maximum(weights.sum(-1), 1e-9)
+    allowed = present[:, 0] & (filled > LEAST_FILLED)
     return float(1.0 - explained[allowed].max()) if allowed.any() else 1.0
+
+
+def _partials(frame: Tensor, rate: float) -> tuple[np.ndarray, np.ndarray] | None:
+    """Frequencies (Hz) and powers of the spectrum's peaks; None if there are none, or only those of noise."""
+    fft_size = PADDING * len(frame)
+    spectrum = torch.fft.rfft(frame, n=fft_size).abs().square().numpy()
+    spectrum = spectrum[: int(HIGHEST_PARTIAL_HZ * fft_size / rate)]
+    middle = spectrum[1:-1]
+    is_peak = (middle > spectrum[:-2]) & (middle >= spectrum[2:]) & (middle > RANGE * spectrum.max())
+    peaks = 1 + np.flatnonzero(is_peak)
+    peaks = peaks[peaks * rate / fft_size > LOWEST_PARTIAL_HZ]
+
+    def around(peak: int, bins: int) -> np.ndarray:
+        return spectrum[max(0, peak - bins) : peak + bins + 1]
+
+    peaks = peaks[[spectrum[peak] >= around(peak, PEAK_BINS).max() for peak in peaks.tolist()]] if len(peaks) else peaks
+    if not len(peaks):
+        return None
+    power = np.array([around(peak, LOBE_BINS).sum() for peak in peaks.tolist()])
+    quiet = np.array([np.quantile(around(peak, SURROUNDING_BINS), QUIET_SHARE) for peak in peaks.tolist()])
+    if power[spectrum[peaks] > GAP_RATIO * quiet].sum() < LEAST_ABOVE_GAPS * power.sum():
+        return None
+    return peaks * rate / fft_size, power

@@ -1,4 +1,4 @@
-"""A quick pitch tracker, and a sign that more than one voice sounds."""
+"""A quick pitch tracker: candidates from a normalised autocorrelation, and the best path through them."""
 
 from __future__ import annotations
 
@@ -9,17 +9,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from course_lib.analysis.decimate import PITCH_BAND_HZ, decimate
 from course_lib.analysis.frames import frame_count
 from course_lib.core.checks import check_audio, check_sample_rate
 
 CANDIDATES = 6  # pitches kept of each frame
-FINER = 4  # the lags looked at lie so many to a sample of the thinned sound
-BLOCK = 500  # frames at a time
-PASS_HZ = 3300.0  # what lies higher tells little of the pitch and carries much of the noise
+LAGS_PER_SAMPLE = 4  # lags that are looked at, per sample of the decimated sound
+FRAMES_AT_ONCE = 500  # keeps the memory small, however long the sound is
 OCTAVE_COST = 0.02  # an octave lower must be so much more periodic to be believed
 JUMP_COST = 0.3  # of an octave's leap within 10 ms, in units of periodicity
 SWITCH_COST = 0.14  # of a voice setting in or stopping, likewise
 UNVOICED = 0.45  # periodicity from which a frame is worth calling voiced
+NO_PEAK = -9.0  # score of what is no candidate: lower than any that is
+REFINE_SHARE = 0.03  # of a lag: half a semitone, within which a shorter window may correct it
+QUIET_DB, SILENT_DB = -40.0, -60.0  # re the loud frames; between them the score of silence rises by 1
 
 
 class F0Track(NamedTuple):
@@ -87,20 +90,21 @@ def track_f0(
 
 def _track_one(sound: Tensor, rate: float, n_frames: int, f_min_hz: float, f_max_hz: float) -> tuple[Tensor, Tensor]:
     """Pitch and confidence of one sound, (n_samples,) → (n_frames,) twice."""
-    sound, rate = _thin(sound / sound.abs().max().clamp(min=1e-30), rate, max(1.5 * f_max_hz, PASS_HZ))
+    sound, rate = decimate(sound / sound.abs().max().clamp(min=1e-30), rate, max(1.5 * f_max_hz, PITCH_BAND_HZ))
     hop = len(sound) / n_frames
     centres = (torch.arange(n_frames, dtype=torch.float64) * hop).round().long()
     size = math.ceil(3 * rate / f_min_hz)
-    shortest, longest = FINER * rate / f_max_hz, FINER * rate / f_min_hz  # lags, in steps of 1 / (FINER · rate)
+    # Lags are counted in steps of 1 / LAGS_PER_SAMPLE of a sample.
+    shortest, longest = LAGS_PER_SAMPLE * rate / f_max_hz, LAGS_PER_SAMPLE * rate / f_min_hz
     lags, strengths, power = [], [], []
-    for block in centres.split(BLOCK):
+    for block in centres.split(FRAMES_AT_ONCE):
         long, level = _periodicity(sound, block, size, longest)
         found, strength = _candidates(long, shortest, longest)
         short, _ = _periodicity(sound, block, size // 2, longest)
-        lags.append(_read_again(found, short, FINER * size / 8))
+        lags.append(_refine_lags(found, short, LAGS_PER_SAMPLE * size / 8))
         strengths.append(strength)
         power.append(level)
-    f0_hz = (FINER * rate / torch.cat(lags)).numpy()
+    f0_hz = (LAGS_PER_SAMPLE * rate / torch.cat(lags)).numpy()
     measured = torch.cat(strengths).numpy(), torch.cat(power).numpy()
     chosen, voiced, clarity = _best_path(f0_hz, *measured, hop / rate, size / rate)
     if not voiced.any():
@@ -110,42 +114,31 @@ def _track_one(sound: Tensor, rate: float, n_frames: int, f_min_hz: float, f_max
     return torch.from_numpy(gaps_filled.astype(np.float32)), torch.from_numpy(clarity)
 
 
-def _thin(sound: Tensor, rate: float, cutoff_hz: float) -> tuple[Tensor, float]:
-    """Low-pass a sound and keep each n-th sample: the sound and its sample rate. No delay."""
-    every = max(1, int(rate / (2.4 * cutoff_hz)))
-    if cutoff_hz >= 0.45 * rate:
-        return sound, rate
-    half = math.ceil(2.0 * rate / cutoff_hz) * 4
-    t = torch.arange(-half, half + 1)
-    kernel = torch.sinc(2 * cutoff_hz / rate * t) * torch.hann_window(2 * half + 3, periodic=False)[1:-1]
-    kernel = (kernel / kernel.sum())[None, None]
-    return torch.nn.functional.conv1d(sound[None, None], kernel, stride=every, padding=half)[0, 0], rate / every
-
-
 def _periodicity(sound: Tensor, centres: Tensor, size: int, longest: float) -> tuple[Tensor, Tensor]:
     """How well frames of `size` samples repeat after each lag, (n, n_lags) up to 1, and their power, (n,).
 
-    Lag j stands for j / FINER samples. What does not overlap is left out on both sides, so that a glide is read at
-    the centre of the frame; frames at the ends of the sound are moved inside.
+    Lag j stands for j / LAGS_PER_SAMPLE samples. What does not overlap is left out on both sides, so that a glide is
+    read at the centre of the frame; frames at the ends of the sound are moved inside.
     """
     starts = (centres - size // 2).clamp(0, max(0, len(sound) - size))
     frames = sound[(starts[:, None] + torch.arange(size)).clamp(max=len(sound) - 1)]
     frames = frames - frames.mean(-1, keepdim=True)
-    n_lags = min(math.ceil(longest / FINER) + 2, size)
+    n_lags = min(math.ceil(longest / LAGS_PER_SAMPLE) + 2, size)
     fft_size = 1 << math.ceil(math.log2(size + n_lags))
     spectrum = torch.fft.rfft(frames, n=fft_size).abs().square()
     # A longer inverse transform reads the autocorrelation between the lags, exactly.
-    shared = torch.fft.irfft(spectrum, n=FINER * fft_size)[:, : FINER * (n_lags - 1) + 1] * FINER
+    fine_lags = LAGS_PER_SAMPLE * (n_lags - 1) + 1
+    shared = torch.fft.irfft(spectrum, n=LAGS_PER_SAMPLE * fft_size)[:, :fine_lags] * LAGS_PER_SAMPLE
     squares = frames.square()
     total = squares.sum(-1, keepdim=True)
     lost = squares.cumsum(-1) + squares.flip(-1).cumsum(-1)  # at lag 1, 2, …
     energy = torch.cat([2 * total, 2 * total - lost[:, : n_lags - 1]], -1)[:, None]
-    energy = torch.nn.functional.interpolate(energy, FINER * (n_lags - 1) + 1, mode="linear", align_corners=True)[:, 0]
+    energy = torch.nn.functional.interpolate(energy, fine_lags, mode="linear", align_corners=True)[:, 0]
     return 2 * shared / energy.clamp(min=1e-3 * total + 1e-12), total[:, 0] / size
 
 
-def _top(curve: Tensor, at: Tensor) -> tuple[Tensor, Tensor]:
-    """The top of the parabola through three neighbours around `at`: its place and height."""
+def _parabola_peak(curve: Tensor, at: Tensor) -> tuple[Tensor, Tensor]:
+    """The peak of the parabola through three neighbouring lags, the middle one at index `at`: its lag and height."""
     a, b, c = (curve.gather(1, at + step) for step in (-1, 0, 1))
     bend = (a - 2 * b + c).clamp(max=-1e-9)
     shift = (0.5 * (a - c) / bend).clamp(-1, 1)
@@ -158,22 +151,22 @@ def _candidates(curve: Tensor, shortest: float, longest: float) -> tuple[Tensor,
     middle = curve[:, 1:-1]
     peak = (middle >= curve[:, :-2]) & (middle > curve[:, 2:]) & (inside > shortest - 1) & (inside < longest + 1)
     score = middle - OCTAVE_COST * torch.log2(inside / shortest)
-    best = torch.where(peak, score, -9.0).topk(CANDIDATES, dim=-1)
-    lags, heights = _top(curve, best.indices + 1)
-    none = best.values < -8
+    best = torch.where(peak, score, NO_PEAK).topk(CANDIDATES, dim=-1)
+    lags, heights = _parabola_peak(curve, best.indices + 1)
+    none = best.values == NO_PEAK
     return lags.clamp(shortest, longest), torch.where(none, -1.0, heights.clamp(max=1.0))
 
 
-def _read_again(lags: Tensor, curve: Tensor, longest: float) -> Tensor:
+def _refine_lags(lags: Tensor, curve: Tensor, longest: float) -> Tensor:
     """Lags moved to the nearest peak of a shorter window's curve, if it lies within 3 % and they are short enough."""
-    width = max(2, math.ceil(0.03 * longest))
+    width = max(2, math.ceil(REFINE_SHARE * longest))
     near = lags.round().long().clamp(width + 1, curve.shape[-1] - width - 2)
     around = near[..., None] + torch.arange(-width, width + 1)
     heights = curve.gather(1, around.flatten(1)).reshape(around.shape)
-    allowed = (around - lags[..., None]).abs() <= (0.03 * lags[..., None]).clamp(min=1.0)
-    at = (near - width + torch.where(allowed, heights, -9.0).argmax(-1)).clamp(1, curve.shape[-1] - 2)
-    better, _ = _top(curve, at)
-    return torch.where((lags <= longest) & ((better - lags).abs() <= 0.03 * lags), better, lags)
+    allowed = (around - lags[..., None]).abs() <= (REFINE_SHARE * lags[..., None]).clamp(min=1.0)
+    at = (near - width + torch.where(allowed, heights, NO_PEAK).argmax(-1)).clamp(1, curve.shape[-1] - 2)
+    better, _ = _parabola_peak(curve, at)
+    return torch.where((lags <= longest) & ((better - lags).abs() <= REFINE_SHARE * lags), better, lags)
 
 
 def _best_path(
@@ -183,9 +176,9 @@ def _best_path(
     n, k = f0_hz.shape
     octaves = np.log2(f0_hz).astype(np.float32)
     level = 10 * np.log10(power / max(np.quantile(power, 0.95), 1e-12) + 1e-12)
-    quiet = np.clip((-40 - level) / 20, 0, 1).astype(np.float32)  # from −40 to −60 dB below the loud frames
+    quiet = np.clip((QUIET_DB - level) / (QUIET_DB - SILENT_DB), 0, 1).astype(np.float32)
     gain = np.empty((n, k + 1), np.float32)
-    gain[:, :k] = np.where(strength < 0, -9.0, strength - OCTAVE_COST * (octaves.max() - octaves))
+    gain[:, :k] = np.where(strength < 0, NO_PEAK, strength - OCTAVE_COST * (octaves.max() - octaves))
     gain[:, k] = UNVOICED + quiet
     back = np.zeros((n, k + 1), np.int8)
     per_frame = 0.01 / hop_s  # costs are meant for frames 10 ms apart

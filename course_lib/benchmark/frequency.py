@@ -26,7 +26,8 @@ from course_lib.fitting.frequency import (
     fit_sinusoids,
     share_within,
 )
-from course_lib.fitting.frequency.common import polish, power_spectrum, spectral_peak
+from course_lib.fitting.frequency.spectra import power_spectrum, spectral_peak
+from course_lib.fitting.frequency.stages import polish
 from course_lib.sounds.clips import data_path, load_clip
 
 SUMMARY = "find the frequencies of sinusoids and harmonic sounds from random starts, many times"
@@ -187,7 +188,7 @@ def pick_peaks(sound: Tensor, partials: int, sample_rate: float, steps: int = 10
     inner = power[:, 1:-1]
     peaks = torch.where((inner > power[:, :-2]) & (inner >= power[:, 2:]), inner, 0.0)
     hz = (peaks.topk(partials).indices + 1) * (sample_rate / (2 * sound.shape[-1]))
-    return polish(sound, hz.to(sound), sample_rate, steps, [], [], partials=lambda f: f).sort(-1).values
+    return polish(sound, hz.to(sound), sample_rate, steps, partials=lambda f: f).end.sort(-1).values
 
 
 def mixture(partials: int, snr_db: float, trials: int) -> dict[str, Any]:

@@ -50,18 +50,19 @@ def upsample(frames: Any, n_samples: int, method: str = "linear", dim: int = -1)
         raise ValueError(f"more frames ({n_frames}) than samples ({n_samples}); ask for more samples or fewer frames")
     if method not in METHODS:
         raise ValueError(f"unknown method {method!r}; choose one of {', '.join(METHODS)}")
-    # Whole-number arithmetic: sample n lies `remainder / n_samples` of the way from frame `left` to the next.
+    # Whole numbers as far as possible: sample n lies at n · n_frames / n_samples, counted in frames, so that the frame
+    # to its left is the quotient of a division, and the fraction to the next frame its remainder / n_samples.
     scaled = torch.arange(n_samples, device=values.device) * n_frames
     left = torch.div(scaled, n_samples, rounding_mode="floor")
     start = values.index_select(dim, left)
     if method == "hold":
         return start
     right = (left + 1).clamp(max=n_frames - 1)
-    way = (scaled - left * n_samples).to(values.dtype) / n_samples
+    fraction = (scaled - left * n_samples).to(values.dtype) / n_samples
     if method == "hann":
-        way = 0.5 - 0.5 * torch.cos(math.pi * way)
-    way = way.reshape([-1] + [1] * (values.ndim - 1 - dim % values.ndim))
-    return torch.lerp(start, values.index_select(dim, right), way)
+        fraction = 0.5 - 0.5 * torch.cos(math.pi * fraction)
+    fraction = fraction.reshape([-1] + [1] * (values.ndim - 1 - dim % values.ndim))
+    return torch.lerp(start, values.index_select(dim, right), fraction)
 
 
 def upsample_frequency(frequency_hz: Tensor, n_samples: int, dim: int = -1) -> Tensor:

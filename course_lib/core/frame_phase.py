@@ -7,10 +7,9 @@ sound itself, and make it block by block.
 
 from __future__ import annotations
 
-import functools
 import math
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -25,44 +24,47 @@ LONGEST_HOP = 256
 class Frames(NamedTuple):
     """How n_samples fall into n_frames: frame i owns the samples from its place i · n_samples / n_frames to the next.
 
-    late: (n_frames,), how far the first of them lies behind that place, in n_frames-ths of a sample.
-    length: (n_frames,), how many they are. hop: the most of them. whole: whether every frame owns as many.
+    A place may lie between two samples; the first sample that a frame owns lies up to one sample behind it.
+
+    offset: (n_frames,), distance in samples from the place to that first sample, times n_frames: so it is whole.
+    length: (n_frames,), how many samples the frame owns. hop: the most that any frame owns.
+    even: whether every frame owns equally many, and so begins exactly at its place.
     """
 
     n_samples: int
     n_frames: int
-    late: Tensor
+    offset: Tensor
     length: Tensor
     hop: int
-    whole: bool
+    even: bool
 
-    def way(self, dtype: torch.dtype) -> Tensor:
-        """How far each sample is on its way to the next frame, from 0 to 1: (n_frames, hop), or (1, hop) if whole."""
-        j = torch.arange(self.hop, device=self.late.device)
-        late = self.late[:1] if self.whole else self.late
-        return (late.unsqueeze(-1) + self.n_frames * j).to(dtype) / self.n_samples
+    def fraction(self, dtype: torch.dtype) -> Tensor:
+        """Where each sample lies between its frame and the next, 0 to 1: (n_frames, hop), or (1, hop) if even."""
+        j = torch.arange(self.hop, device=self.offset.device)
+        offset = self.offset[:1] if self.even else self.offset
+        return (offset.unsqueeze(-1) + self.n_frames * j).to(dtype) / self.n_samples
 
-    def way_of(self, rows: slice, dtype: torch.dtype) -> Tensor:
-        """The same for rows of a batch of sounds, (rows, 1, hop), or (1, 1, hop) if whole."""
-        if self.whole:
-            return self.way(dtype).unsqueeze(1)
-        frames = torch.arange(rows.start, rows.stop, device=self.late.device) % self.n_frames
-        return self.way(dtype)[frames].unsqueeze(1)
+    def fraction_of(self, rows: slice, dtype: torch.dtype) -> Tensor:
+        """The same for rows of a batch of sounds, (rows, 1, hop), or (1, 1, hop) if even."""
+        if self.even:
+            return self.fraction(dtype).unsqueeze(1)
+        frames = torch.arange(rows.start, rows.stop, device=self.offset.device) % self.n_frames
+        return self.fraction(dtype)[frames].unsqueeze(1)
 
     def join(self, rows: Tensor) -> Tensor:
         """(batch, n_frames · hop) → (batch, n_samples): what each frame owns, one after the other."""
-        return rows if self.whole else rows.index_select(-1, self._places())
+        return rows if self.even else rows.index_select(-1, self._places())
 
     def cut(self, sound: Tensor) -> Tensor:
         """(batch, n_samples) → (batch, n_frames · hop), zeros where a frame owns fewer: the transpose of `join`."""
-        if self.whole:
+        if self.even:
             return sound
         rows = sound.new_zeros(*sound.shape[:-1], self.n_frames * self.hop)
         return rows.index_copy_(-1, self._places(), sound)
 
     def _places(self) -> Tensor:
         """Where each sample stands in rows of `hop`."""
-        n = torch.arange(self.n_samples, device=self.late.device)
+        n = torch.arange(self.n_samples, device=self.offset.device)
         frame = torch.div(n * self.n_frames, self.n_samples, rounding_mode="floor")
         return n + (frame * self.hop - (self.length.cumsum(0) - self.length)[frame])
 
@@ -73,8 +75,8 @@ def frames_of(n_frames: int, n_samples: int, device: torch.device) -> Frames:
         raise ValueError(f"more frames ({n_frames}) than samples ({n_samples}); ask for more samples or fewer frames")
     i = torch.arange(n_frames + 1, device=device)
     begin = torch.div(i * n_samples + n_frames - 1, n_frames, rounding_mode="floor")  # rounded up
-    late, length = (begin * n_frames - i * n_samples)[:-1], begin.diff()
-    return Frames(n_samples, n_frames, late, length, -(-n_samples // n_frames), n_samples % n_frames == 0)
+    offset, length = (begin * n_frames - i * n_samples)[:-1], begin.diff()
+    return Frames(n_samples, n_frames, offset, length, -(-n_samples // n_frames), n_samples % n_frames == 0)
 
 
 def short_hops(frequency_hz: Tensor, amplitudes: Tensor, n_samples: int, dim: int) -> tuple[Tensor, Tensor]:
@@ -108,7 +110,7 @@ def frame_lines(frequency_hz: Tensor, frames: Frames, sample_rate: float) -> tup
     after = torch.cat([f[..., 1:], f[..., -1:]], -1)
     left, right = torch.where(f > 0, f, after), torch.where(after > 0, after, f)
     rise = (right - left) * (frames.n_frames / frames.n_samples / sample_rate)
-    return torch.addcmul(left / sample_rate, rise, frames.late.double() / frames.n_frames), rise
+    return torch.addcmul(left / sample_rate, rise, frames.offset.double() / frames.n_frames), rise
 
 
 class FramePhase(NamedTuple):
@@ -128,16 +130,17 @@ class FramePhase(NamedTuple):
 
 
 def frame_phase(step: Tensor, bend: Tensor, resting: Tensor, frames: Frames) -> FramePhase:
-    """Sum the lines of `frame_lines`, (batch, n_frames), into phases: over the frames in whole numbers, which overflow
-    by whole turns and never round.
+    """Sum the lines of `frame_lines`, (batch, n_frames), into the phase of each frame's samples.
+
+    Over the frames the sum is taken in ticks of `TURN`: whole numbers, which overflow by whole turns and never round.
 
     resting: (batch, n_frames), frames that begin with a sample at rest, which does not move the phase.
     """
     ticks, rise = ((step - step.floor()) * TURN).long(), (bend * TURN).long()
     length = frames.length
-    late = torch.where(resting, ticks, 0)
-    move = ticks * length + rise * (length * (length - 1) // 2) - late
-    start = (move.cumsum(-1) - move - late) & (TURN - 1)
+    rest = torch.where(resting, ticks, 0)  # what the resting sample would have added
+    move = ticks * length + rise * (length * (length - 1) // 2) - rest
+    start = (move.cumsum(-1) - move - rest) & (TURN - 1)
     return FramePhase(*(x.reshape(-1, 1) for x in (start.double() / TURN, step, bend)))
 
 
@@ -164,33 +167,3 @@ def row_blocks(n_rows: int, n_frames: int, size: int, device: torch.device) -> I
     for i in range(0, n_rows, max(1, size)):
         rows = torch.arange(i, min(i + max(1, size), n_rows), device=device)
         yield slice(i, i + len(rows)), torch.where((rows + 1) % n_frames == 0, rows, rows + 1)
-
-
-class _Refuse(torch.autograd.Function):
-    """Passes a gradient on; asking for the gradient of that gradient is an error."""
-
-    @staticmethod
-    def forward(ctx: Any, tensor: Tensor, *sources: Tensor) -> Tensor:
-        return tensor.view_as(tensor)
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> Tensor:
-        raise NotImplementedError(
-            "this fast path has no second derivative (create_graph=True reached it); "
-            'use method="reference" where gradients of gradients are needed'
-        )
-
-
-def refuse_double_backward(backward: Callable[..., tuple[Tensor | None, ...]]) -> Callable[..., Any]:
-    """Decorate a backward that is not differentiable: a second derivative says so and names the way out."""
-
-    @functools.wraps(backward)
-    def wrapped(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        with torch.no_grad():
-            grads = backward(ctx, grad)
-        if not torch.is_grad_enabled():
-            return grads
-        sources = [x for x in (grad, *ctx.saved_tensors) if x is not None and x.requires_grad]
-        return tuple(_Refuse.apply(g, *sources) if g is not None and sources else g for g in grads)
-
-    return wrapped

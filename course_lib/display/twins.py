@@ -27,7 +27,8 @@ from course_lib.display.player_twin import player
 from course_lib.display.questions import questions_twin
 from course_lib.display.roll_twin import note_roll
 from course_lib.display.room_twins import room
-from course_lib.effects.biquads import biquad_coefficients, biquad_response, pole_radius
+from course_lib.effects.biquads import biquad_coefficients, pole_radius
+from course_lib.effects.cascade import biquad_response
 from course_lib.effects.filters import lowpass_response
 from course_lib.fitting.losses import spectral_l1, waveform_l1
 from course_lib.synths.harmonic import (

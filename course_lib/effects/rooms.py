@@ -12,7 +12,7 @@ from course_lib.core.checks import as_tensor, check_audio, check_count, check_fi
 from course_lib.effects.reverb import fft_convolve
 
 SPEED_OF_SOUND = 343.0  # m/s, in dry air at 20 °C
-HIGH_PASS_HZ = 50.0  # mirror images all push and never pull: what they pile up below this is taken away
+HIGH_PASS_HZ = 50.0  # all mirror images have one sign; the constant pressure they add up to is taken away below this
 
 
 def energy_decay_db(impulse_response: Any) -> Tensor:

@@ -7,29 +7,15 @@ import inspect
 import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from course_lib.exercises.guard import Outcome, guarded
-
-
-class Wrong(Exception):
-    """Raised by a check: the answer is not right, and the message says what is probably the matter."""
-
-
-Status = Literal["not attempted", "wrong", "right"]
-MARKS: dict[Status, str] = {"not attempted": "○", "wrong": "✗", "right": "✓"}
-
-
-class Verdict(NamedTuple):
-    """status; message: one or two sentences for the student; printed: what the answer printed, shortened."""
-
-    status: Literal["not attempted", "wrong", "right"]
-    message: str
-    printed: str = ""
+from course_lib.exercises.record import remember
+from course_lib.exercises.verdict import MARKS, NotAttempted, Status, Verdict, Wrong
 
 
 @dataclass(frozen=True)
@@ -81,8 +67,6 @@ class Exercise:
 
     def check(self, answer: Any) -> None:
         """Judge an answer, print the verdict in one line, and remember it for `progress`."""
-        from course_lib.exercises.progress import remember  # which knows all exercises, and so this module
-
         status, message, printed = self.judge(answer)
         remember(self.id, status)
         if printed:
@@ -102,10 +86,6 @@ class Exercise:
             "Solution",
             f"<pre style='overflow-x:auto'><code>{code}</code></pre><p>{html.escape(self.why)}</p>",
         )
-
-
-class NotAttempted(Exception):
-    """Raised by `call` when a student's function still returns `...`."""
 
 
 def call(function: Any, *args: Any) -> Any:

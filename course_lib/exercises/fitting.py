@@ -31,9 +31,9 @@ def _judge_fill_gaps(answer: Any) -> str:
             left, right = np.flatnonzero(voiced[:i]), np.flatnonzero(voiced[i:]) + i
             a = left[-1] if len(left) else right[0]
             b = right[0] if len(right) else a
-            way = (i - a) / (b - a) if b > a else 0.0
-            oracle[i] = f0[a] * (f0[b] / f0[a]) ** way
-            linear[i], held[i] = f0[a] + way * (f0[b] - f0[a]), f0[a]
+            fraction = (i - a) / (b - a) if b > a else 0.0
+            oracle[i] = f0[a] * (f0[b] / f0[a]) ** fraction
+            linear[i], held[i] = f0[a] + fraction * (f0[b] - f0[a]), f0[a]
         if np.allclose(got, oracle, rtol=1e-4):
             continue
         if not np.allclose(got[voiced], f0[voiced], rtol=1e-4):

@@ -104,10 +104,10 @@ def _judge_fades(answer: Any) -> str:
         oracle = torch.zeros(n_frames, n, dtype=torch.float64)
         for s in range(n):  # sample by sample
             left = min(int(s / hop + 1e-9), n_frames - 1)
-            way = s / hop - left if left < n_frames - 1 else 0.0
-            oracle[left, s] = 1 - way
-            if way:
-                oracle[left + 1, s] = way
+            fraction = s / hop - left if left < n_frames - 1 else 0.0
+            oracle[left, s] = 1 - fraction
+            if fraction:
+                oracle[left + 1, s] = fraction
         if close(got, oracle, 1e-5):
             continue
         case = f"{n_frames} frames, {n} samples"

@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from course_lib.core.checks import check_audio, check_count
-from course_lib.fitting.losses import FIXED_TARGET
 
 
 class FitDiverged(FloatingPointError, ValueError):
@@ -63,8 +62,9 @@ def fit(
     Args:
         model: a module whose call gives sound (…, n_samples); its parameters are changed in place.
         target: (…, n_samples), the sound to reach.
-        loss: `loss(prediction, target)` → scalar. For `multiscale_spectral_loss` what depends on the target alone is
-            computed once.
+        loss: `loss(prediction, target)` → scalar. Where it has an attribute `for_target`, as `multiscale_spectral_loss`
+            has, `loss.for_target(target)` is called once and gives the function of the prediction alone that is used:
+            what depends on the target alone is computed once. A lambda or a partial lacks it: same loss, slower.
         steps: number of gradient steps, at least 1.
         lr: learning rate, > 0.
         record_every: keep parameters and sound every so many steps; by default about 50 times.
@@ -94,8 +94,8 @@ def fit(
     if not parameters:
         raise ValueError("model has nothing to learn: no parameter requires a gradient")
 
-    fixed = next((form for known, form in FIXED_TARGET.items() if known is loss), None)
-    to_goal = fixed(goal) if fixed else lambda prediction: loss(prediction, goal)
+    for_target = getattr(loss, "for_target", None)
+    to_goal = for_target(goal) if for_target else lambda prediction: loss(prediction, goal)
     descent = optimizer(list(parameters.values()), lr=lr)
     decay = 1.0 if lr_end is None else (lr_end / lr) ** (1.0 / steps)
     history = History()

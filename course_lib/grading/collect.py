@@ -216,9 +216,9 @@ def _guess(name: str, data: bytes | str, known: dict[str, Assignment]) -> str:
     if not name.lower().endswith(".ipynb"):
         return ""
     cells, metadata, problem = read_cells(data)
-    told = metadata.get("course", {}).get("assignment") if isinstance(metadata.get("course"), dict) else None
-    if told in known:
-        return str(told)
+    named = metadata.get("course", {}).get("assignment") if isinstance(metadata.get("course"), dict) else None
+    if named in known:
+        return str(named)
     scores = {key: likeness(cells, a) for key, a in known.items()} if not problem else {}
     if scores and max(scores.values()) > 0:
         return max(scores, key=lambda key: scores[key])
@@ -240,8 +240,8 @@ def _chosen(
     good = {name: cells for name, (cells, _, problem) in read.items() if not problem}
     if not good:
         name = next(iter(notebooks))
-        told = "; ".join(f"{PurePosixPath(n).name} {problem}" for n, (_, _, problem) in read.items())
-        return Submission(student, assignment, name, problem=told)
+        problems = "; ".join(f"{PurePosixPath(n).name} {problem}" for n, (_, _, problem) in read.items())
+        return Submission(student, assignment, name, problem=problems)
     if assignment is None:
         names = ", ".join(PurePosixPath(name).name for name in good)
         return Submission(student, None, names, problem=f"{names} answers none of {', '.join(known)}")

@@ -6,7 +6,7 @@ import html
 import re
 import unicodedata
 
-from course_lib.grading.marking import Result
+from course_lib.grading.result import Result
 from course_lib.grading.source import facts
 
 STYLE = """
@@ -64,8 +64,8 @@ def feedback_page(result: Result) -> str:
     for number, cell in enumerate(result.submission.cells):
         error = result.errors.get(number)
         if cell["cell_type"] == "code" and (error or facts(cell).get("solution")):
-            told = f"<p class='error'>{say(error[:1000])}</p>" if error else ""
-            shown.append(f"<h3>Cell {number + 1}</h3><pre>{say(cell['source'])}</pre>{told}")
+            problem = f"<p class='error'>{say(error[:1000])}</p>" if error else ""
+            shown.append(f"<h3>Cell {number + 1}</h3><pre>{say(cell['source'])}</pre>{problem}")
     parts += ["<h2>Your answers</h2>", *shown] if shown else []
     return (
         f"<!doctype html><html lang='en'><head><meta charset='utf-8'>"

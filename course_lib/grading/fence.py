@@ -82,7 +82,7 @@ def _limit(memory_mb: int, seconds: float) -> None:
 def _gate(scratch: str, hidden: list[str], tell: Callable[[str], Any]) -> Callable[[str, tuple[Any, ...]], None]:
     """The audit hook. What it needs is bound here, so that replacing functions of `os` later does not open it."""
     realpath, join, readlink, fsdecode, separator = os.path.realpath, os.path.join, os.readlink, os.fsdecode, os.sep
-    here, local = threading.local(), getattr(socket, "AF_UNIX", None)
+    thread, local = threading.local(), getattr(socket, "AF_UNIX", None)
     harmless = {os.devnull, "/dev/tty"}
 
     def place(path: Any, folder: Any = None) -> str:
@@ -108,32 +108,32 @@ def _gate(scratch: str, hidden: list[str], tell: Callable[[str], Any]) -> Callab
             path, mode, flags = (*arguments, None, None)[:3]
             if isinstance(path, int) or path is None:
                 return
-            there = place(path)
+            target = place(path)
             writes = any(letter in mode for letter in "wax+") if isinstance(mode, str) else bool((flags or 0) & WRITING)
-            if writes and not within(there, scratch) and there not in harmless:
-                refuse(f"write to {there}")
-            if any(within(there, folder) for folder in hidden):
-                refuse(f"read {there}")
+            if writes and not within(target, scratch) and target not in harmless:
+                refuse(f"write to {target}")
+            if any(within(target, folder) for folder in hidden):
+                refuse(f"read {target}")
         elif event in CHANGES:
             for path, folder in CHANGES[event]:
                 given = arguments[path] if path < len(arguments) else None
                 if isinstance(given, (str, bytes, os.PathLike)):
-                    there = place(given, arguments[folder] if folder is not None and folder < len(arguments) else None)
-                    if not within(there, scratch):
-                        refuse(f"{event.partition('.')[2]} {there}")
+                    target = place(given, arguments[folder] if folder is not None and folder < len(arguments) else None)
+                    if not within(target, scratch):
+                        refuse(f"{event.partition('.')[2]} {target}")
         elif event in ("os.listdir", "os.scandir", "os.chdir") and arguments and arguments[0] is not None:
-            there = "" if isinstance(arguments[0], int) else place(arguments[0])
-            if any(within(there, folder) for folder in hidden):
-                refuse(f"look into {there}")
+            target = "" if isinstance(arguments[0], int) else place(arguments[0])
+            if any(within(target, folder) for folder in hidden):
+                refuse(f"look into {target}")
 
     def hook(event: str, arguments: tuple[Any, ...]) -> None:
-        if getattr(here, "looking", False):
+        if getattr(thread, "looking", False):
             return
-        here.looking = True
+        thread.looking = True
         try:
             look(event, arguments)
         finally:
-            here.looking = False
+            thread.looking = False
 
     return hook
 
@@ -203,19 +203,19 @@ def _landlock(scratch: Path, hidden: Sequence[Path]) -> bool:
         for child in path.iterdir():
             grant_reading(child)
 
-    here = Path(__file__).resolve().parent.parent
+    library_folder = Path(__file__).resolve().parent.parent
     roots: list[str | Path] = [
         sys.prefix,
         sys.base_prefix,
         sys.exec_prefix,
         *sys.path,
-        here.parent / "data",
-        here,
+        library_folder.parent / "data",
+        library_folder,
         *READABLE,
     ]
     # A folder of sys.path may be a whole home: only those that are known to hold packages.
     chosen = {Path(root).resolve() for root in roots if root and Path(root).exists()} - {
-        here.parent,
+        library_folder.parent,
         Path.cwd(),
         Path.home(),
         Path("/"),

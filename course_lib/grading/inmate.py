@@ -120,8 +120,8 @@ def _cell(shell: Any, code: str) -> dict[str, Any]:
         result = InteractiveShell.run_cell(shell, code, store_history=False)
     matplotlib.pyplot.close("all")
     error = result.error_before_exec or result.error_in_exec
-    told = None if error is None else [type(error).__name__, _short(error)]
-    return {"error": told, "printed": printed.getvalue()}
+    shown = None if error is None else [type(error).__name__, _short(error)]
+    return {"error": shown, "printed": printed.getvalue()}
 
 
 def _described(names: dict[str, Any], name: str) -> list[Any]:

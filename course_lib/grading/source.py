@@ -13,7 +13,7 @@ from typing import Any
 STUB = 'raise NotImplementedError("write your answer here")'
 WRITTEN_STUB = "YOUR ANSWER HERE"
 INSTALL = "install it with: pip install 'ddsp-course[instructor]'"
-HERE = Path(__file__).resolve().parent.parent
+LIBRARY = Path(__file__).resolve().parent.parent
 
 
 @dataclass(frozen=True)
@@ -125,10 +125,10 @@ def defined(code: str) -> list[str]:
 
 def assignments_folder() -> Path:
     """The course's own assignments: beside course_lib in the repository, inside it where it is installed."""
-    for folder in (HERE / "assignments", HERE.parent / "assignments"):
+    for folder in (LIBRARY / "assignments", LIBRARY.parent / "assignments"):
         if folder.is_dir():
             return folder
-    raise ValueError(f"there are no assignments beside {HERE}; name their folder with --source DIR")
+    raise ValueError(f"there are no assignments beside {LIBRARY}; name their folder with --source DIR")
 
 
 def load_assignments(folder: Path | None = None, names: list[str] | None = None) -> list[Assignment]:
@@ -171,23 +171,23 @@ def read_assignment(path: Path) -> Assignment:
     seen: set[str] = set()
     asked = ""
     for cell in notebook["cells"]:
-        here = facts(cell)
+        about = facts(cell)
         name, code = grade_id(cell), text(cell)
-        if here and (not name or name in seen):
+        if about and (not name or name in seen):
             raise ValueError(f"{path}: the grade_id {name!r} is missing or used twice")
         seen.add(name)
-        if here.get("grade") and not float(here.get("points", 0)) > 0:
+        if about.get("grade") and not float(about.get("points", 0)) > 0:
             raise ValueError(f"{path}: cell {name} has no points")
-        if here.get("grade") and here.get("solution"):
+        if about.get("grade") and about.get("solution"):
             model, rubric = _split(code)
-            questions.append(Question(name, float(here["points"]), asked, model, rubric))
-        elif here.get("grade"):
-            tests.append(Test(name, float(here["points"]), code, ()))
-        elif here.get("solution"):
+            questions.append(Question(name, float(about["points"]), asked, model, rubric))
+        elif about.get("grade"):
+            tests.append(Test(name, float(about["points"]), code, ()))
+        elif about.get("solution"):
             if "BEGIN SOLUTION" not in code:
                 raise ValueError(f"{path}: the answer {name} has no region between BEGIN SOLUTION and END SOLUTION")
             names |= {word: name for word in defined(code)}
-        if cell["cell_type"] == "markdown" and not here:
+        if cell["cell_type"] == "markdown" and not about:
             asked = code
     for i, test in enumerate(tests):
         used = {node.id for node in ast.walk(ast.parse(test.code)) if isinstance(node, ast.Name)}

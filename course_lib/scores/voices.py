@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from course_lib.scores.notes import Note, ScoreError, check_notes
 
-MAX_VOICES = 64  # more notes at once than two players have fingers for
+MAX_VOICES = 64  # far more notes at once than any ensemble of the course plays; a damaged file may ask for thousands
 SAME_TIME_S = 1e-9
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from course_lib.core.double_backward import refuse_double_backward
 from course_lib.core.frame_phase import (
     FramePhase,
     Frames,
@@ -21,7 +22,6 @@ from course_lib.core.frame_phase import (
     frame_phase,
     frame_phase_gradient,
     frames_of,
-    refuse_double_backward,
     row_blocks,
     short_hops,
 )
@@ -51,7 +51,7 @@ def additive_sum(frequencies_hz: Tensor, amplitudes: Tensor, n_samples: int, sam
     frames = frames_of(n_frames, n_samples, f.device)
     f = f.reshape(-1, n_frames, n_partials).mT.reshape(-1, n_frames)  # a row for each partial of each sound
     step, bend = frame_lines(f, frames, sample_rate)
-    resting = (f == 0) & (frames.late == 0)
+    resting = (f == 0) & (frames.offset == 0)
     sound = _AdditiveSum.apply(a.reshape(-1, n_frames, n_partials), step, bend, resting, frames)
     return sound.reshape(*lead, n_samples).to(dtype)
 
@@ -74,7 +74,7 @@ class _AdditiveSum(torch.autograd.Function):
                 ends = (
                     torch.stack([flat[rows], flat[after]], dim=1) @ sines
                 )  # by this frame's amplitudes, by the next's
-                sound[rows] = torch.lerp(ends[:, 0], ends[:, 1], frames.way_of(rows, sines.dtype)[:, 0])
+                sound[rows] = torch.lerp(ends[:, 0], ends[:, 1], frames.fraction_of(rows, sines.dtype)[:, 0])
         return frames.join(sound.view(len(amplitudes), -1))
 
     @staticmethod
@@ -90,14 +90,14 @@ class _AdditiveSum(torch.autograd.Function):
         moment = torch.stack([torch.ones_like(j), j, j * (j - 1) / 2], dim=-1)
         with torch.autocast(amplitudes.device.type, enabled=False):
             for rows, after in _blocks(amplitudes, frames):
-                angles, way = _angles(ctx, rows, k, amplitudes.dtype), frames.way_of(rows, amplitudes.dtype)
+                angles, fraction = _angles(ctx, rows, k, amplitudes.dtype), frames.fraction_of(rows, amplitudes.dtype)
                 if need_amplitudes:
-                    ends = torch.cat([sound[rows] * (1 - way), sound[rows] * way], dim=1)
+                    ends = torch.cat([sound[rows] * (1 - fraction), sound[rows] * fraction], dim=1)
                     this, following = (ends @ angles.sin().mT).unbind(1)
                     by_amplitudes[rows] += this
                     by_amplitudes.index_add_(0, after, following)
                 if any(need_f):
-                    envelope = torch.lerp(flat[rows].unsqueeze(-1), flat[after].unsqueeze(-1), way)
+                    envelope = torch.lerp(flat[rows].unsqueeze(-1), flat[after].unsqueeze(-1), fraction)
                     slope = angles.cos_().mul_(envelope).mul_(sound[rows])
                     moments[rows] = slope.to(step.dtype) @ moment
         by_step, by_bend = None, None

@@ -7,7 +7,7 @@ in pairs ±q, which share a cosine and a sine:
     Σ_k a_k sin kφ = Σ_p sin Qpφ · (Σ_q (a_{Qp+q} + a_{Qp−q}) cos qφ) + cos Qpφ · (Σ_q (a_{Qp+q} − a_{Qp−q}) sin qφ)
 
 The inner sums are a small matrix product for each frame, since amplitudes stay at frame rate: a straight line to the
-next frame is "this" plus "way · step", so each baby step is used twice, plain and times the way.
+next frame is "this" plus "fraction · step", so each baby step is used twice, plain and times the fraction.
 
 Work goes block by block, and nothing is kept for the backward pass but the controls: it makes the steps again. The
 gradient by the amplitudes is the same product transposed; by the phase it is the same sum with k·a_k and a quarter of a
@@ -23,6 +23,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from course_lib.core.double_backward import refuse_double_backward
 from course_lib.core.frame_phase import (
     FramePhase,
     Frames,
@@ -30,7 +31,6 @@ from course_lib.core.frame_phase import (
     frame_phase,
     frame_phase_gradient,
     frames_of,
-    refuse_double_backward,
     row_blocks,
     short_hops,
 )
@@ -61,7 +61,7 @@ def harmonic_sum(f0_hz: Tensor, shares: Tensor, n_samples: int, sample_rate: flo
     f0_hz, shares = short_hops(f0_hz, shares, n_samples, dim=-1)
     frames = frames_of(f0_hz.shape[-1], n_samples, f0_hz.device)
     step, bend = frame_lines(f0_hz, frames, sample_rate)
-    resting = (f0_hz == 0) & (frames.late == 0)
+    resting = (f0_hz == 0) & (frames.offset == 0)
     lead = torch.broadcast_shapes(f0_hz.shape[:-1], shares.shape[:-2])
     step, bend, resting = (x.expand(*lead, -1).reshape(-1, frames.n_frames) for x in (step, bend, resting))
     shares = shares.expand(*lead, -1, -1).reshape(len(step), *shares.shape[-2:])
@@ -118,23 +118,23 @@ class _Blocks:
         size = 2 * (self.p + 1) * self.hop
         return self.products[: size * len(rows)].view(len(rows), 2, self.p + 1, self.hop)
 
-    def sum(self, folded: Tensor, babies: Tensor, giants: tuple[Tensor, Tensor], way: Tensor) -> Tensor:
+    def sum(self, folded: Tensor, babies: Tensor, giants: tuple[Tensor, Tensor], fraction: Tensor) -> Tensor:
         """Σ_p giants · (inner sums over the babies), (rows, hop)."""
         inner = self.inner(babies[0])
         total: Tensor | None = None
         for fold, baby, giant in zip(folded, babies, giants, strict=True):
             torch.bmm(fold, baby, out=inner.flatten(1, 2))
-            part = inner[:, 0].addcmul_(inner[:, 1], way).mul_(giant).sum(1)
+            part = inner[:, 0].addcmul_(inner[:, 1], fraction).mul_(giant).sum(1)
             total = part if total is None else total.add_(part)
         assert total is not None
         return total
 
-    def sum_transposed(self, grad: Tensor, babies: Tensor, giants: tuple[Tensor, Tensor], way: Tensor) -> Tensor:
+    def sum_transposed(self, grad: Tensor, babies: Tensor, giants: tuple[Tensor, Tensor], fraction: Tensor) -> Tensor:
         """The transpose of `sum`: gradients by the folded shares for gradients by the sound, (rows, 1, hop)."""
         inner, folds = self.inner(grad), []
         for baby, giant in zip(babies, giants, strict=True):
             torch.mul(giant, grad, out=inner[:, 0])
-            torch.mul(inner[:, 0], way, out=inner[:, 1])
+            torch.mul(inner[:, 0], fraction, out=inner[:, 1])
             folds.append((baby @ inner.flatten(1, 2).mT).mT)
         return torch.stack(folds)
 
@@ -183,7 +183,7 @@ class _HarmonicSum(torch.autograd.Function):
                 babies, (cos, sin) = blocks.steps(rows)
                 folded = blocks.fold(rows, after)
                 sound.view(-1, frames.hop)[rows] = blocks.sum(
-                    folded, babies, (sin, cos), frames.way_of(rows, shares.dtype)
+                    folded, babies, (sin, cos), frames.fraction_of(rows, shares.dtype)
                 )
         return frames.join(sound)
 
@@ -201,13 +201,13 @@ class _HarmonicSum(torch.autograd.Function):
         with torch.autocast(shares.device.type, enabled=False):
             blocks = _Blocks(shares, ctx.phase, frames)
             for rows, after in blocks:
-                way, (babies, (cos, sin)) = frames.way_of(rows, shares.dtype), blocks.steps(rows)
+                fraction, (babies, (cos, sin)) = frames.fraction_of(rows, shares.dtype), blocks.steps(rows)
                 if any(need_f0):  # d sin kφ / dφ = k cos kφ: the same sum of k·a_k, its giants a quarter turn on
                     folded = blocks.fold(rows, after, k)
-                    slope = blocks.sum(folded, babies, (cos, -sin), way) * sound[rows, 0]
+                    slope = blocks.sum(folded, babies, (cos, -sin), fraction) * sound[rows, 0]
                     moments[rows] = slope.to(step.dtype) @ moment
                 if need_shares:
-                    folded = blocks.sum_transposed(sound[rows], babies, (sin, cos), way)
+                    folded = blocks.sum_transposed(sound[rows], babies, (sin, cos), fraction)
                     this, following = blocks.unfold(folded)
                     by_shares[rows] += this
                     by_shares.index_add_(0, after, following)

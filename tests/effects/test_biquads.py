@@ -12,7 +12,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import course_lib as cl
-from course_lib.effects.biquads import BIQUADS, LONGEST_FFT
+from course_lib.effects.biquads import BIQUADS
+from course_lib.effects.cascade import LONGEST_FFT
 
 SR = 16000
 SHAPED = ("peaking", "lowshelf", "highshelf")

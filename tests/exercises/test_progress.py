@@ -1,6 +1,5 @@
 """A check never stops or holds up the notebook, and what was checked is kept, saved and read again."""
 
-import importlib
 import json
 import sys
 import time
@@ -12,17 +11,19 @@ import pytest
 import torch
 
 from course_lib import load_progress, progress, save_progress
-from course_lib.exercises import exercise
+from course_lib.exercises import exercise, record
 from course_lib.exercises import guard as guards
 from course_lib.exercises.base import Exercise, Wrong, call
 from course_lib.exercises.guard import guarded
 
-kept = importlib.import_module("course_lib.exercises.progress")  # the package's `progress` is the function
-
 
 @pytest.fixture(autouse=True)
-def nothing_checked(monkeypatch):
-    monkeypatch.setattr(kept, "_entries", {})
+def nothing_checked():
+    before = dict(record.entries)
+    record.entries.clear()
+    yield
+    record.entries.clear()
+    record.entries.update(before)
 
 
 def judged(answer, limit_s=0.3):
@@ -193,7 +194,7 @@ def test_progress_counts_tries_and_keeps_what_was_right(capsys):
     out = capsys.readouterr().out
     assert "additive: 0 of 2 right" in out and "additive-1  ✗ wrong          1 try\n" in out and "gain: 1 of 2" in out
     exercise("gain-1").judge(...)  # judging alone is not remembered
-    assert kept._entries["gain-1"].tries == 3
+    assert record.entries["gain-1"].tries == 3
     with pytest.raises(ValueError, match="no chapter 'gian' has exercises; did you mean gain"):
         progress("gian")
     with pytest.raises(ValueError, match="there are additive, chorale"):
@@ -207,12 +208,12 @@ def test_progress_is_saved_added_to_and_read_again(tmp_path, capsys):
     content = json.loads(path.read_text(encoding="utf-8"))
     row = {"chapter": "gain", "exercise": "gain-1", "status": "right", "tries": 1}
     assert content == {"format": "course-progress", "version": 1, "exercises": [row]}
-    kept._entries.clear()
+    record.entries.clear()
     exercise("gain-1").check(3)
     exercise("gain-1").check(3)
     exercise("gain-2").check(3)
     save_progress(str(path))  # a second session adds
-    kept._entries.clear()
+    record.entries.clear()
     capsys.readouterr()
     load_progress(path)
     assert capsys.readouterr().out == "gain-progress.json: 2 exercises, 1 right\n"
@@ -256,7 +257,7 @@ def test_a_bad_file_is_one_clear_error_and_changes_nothing(text, message, tmp_pa
     before = path.read_bytes()
     with pytest.raises(ValueError) as caught:
         load_progress(path)
-    assert message in str(caught.value) and "nothing was loaded" in str(caught.value) and kept._entries == {}
+    assert message in str(caught.value) and "nothing was loaded" in str(caught.value) and record.entries == {}
     exercise("gain-1").check(3)
     with pytest.raises(ValueError, match="nothing was written"):
         save_progress(path)
@@ -273,7 +274,7 @@ def test_a_file_that_is_missing_or_of_another_version_of_the_course(tmp_path, ca
     path = tmp_path / "x.json"
     path.write_text("\ufeff" + text_of(row={"exercise": "theremin-1"}), encoding="utf-8")
     load_progress(path)
-    assert "no such exercises: theremin-1" in capsys.readouterr().out and kept._entries == {}
+    assert "no such exercises: theremin-1" in capsys.readouterr().out and record.entries == {}
 
 
 # --- In a kernel ---------------------------------------------------------------------------------------------------

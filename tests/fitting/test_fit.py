@@ -33,6 +33,38 @@ def test_recovers_controls_of_a_harmonic_sound():
     torch.testing.assert_close(model.controls().distribution, truth.controls().distribution, atol=0.02, rtol=0)
 
 
+def test_a_loss_may_prepare_its_target_once():
+    prepared = []
+
+    def loss(prediction, target):
+        return cl.waveform_l1(prediction, target)
+
+    def for_target(target):
+        prepared.append(target)
+        return lambda prediction: cl.waveform_l1(prediction, target)
+
+    plain = cl.fit(cl.LinearGain(0.0), target_tone(), loss, 5, 0.1, inputs=(target_tone(),))
+    assert not prepared
+    loss.for_target = for_target
+    quick = cl.fit(cl.LinearGain(0.0), target_tone(), loss, 5, 0.1, inputs=(target_tone(),))
+    assert len(prepared) == 1 and quick.losses == plain.losses
+
+
+def test_the_multiscale_loss_is_the_same_in_a_lambda_and_prepares_its_target_without(monkeypatch):
+    built = []
+
+    class Counted(cl.MultiscaleSpectralLoss):
+        def __init__(self, target):
+            built.append(target)
+            super().__init__(target)
+
+    monkeypatch.setattr(cl.multiscale_spectral_loss, "for_target", Counted)
+    losses = [cl.multiscale_spectral_loss, lambda p, t: cl.multiscale_spectral_loss(p, t)]
+    a, b = (cl.fit(cl.LinearGain(0.5), target_tone(), loss, 3, 0.1, inputs=(target_tone(),)) for loss in losses)
+    assert len(built) == 1 and a.losses[0] == pytest.approx(b.losses[0], rel=1e-5)
+    assert a.losses == pytest.approx(b.losses, rel=1e-2)  # Adam makes much of a last digit
+
+
 def test_history_is_data_with_the_first_and_the_last_state():
     model = cl.Oscillator(440.0, 0.1, 800, SR, learn=("amplitude",))
     history = cl.fit(model, target_tone(), cl.waveform_l1, steps=25, lr=0.01, record_every=10)

@@ -20,15 +20,10 @@ from course_lib.fitting.frequency import (
     fit_sinusoids,
     share_within,
 )
-from course_lib.fitting.frequency.common import (
-    best_amplitudes,
-    polish,
-    projections,
-    resynthesise,
-    sines,
-    slide,
-    spectral_peak,
-)
+from course_lib.fitting.frequency.amplitudes import best_amplitudes, projections, resynthesise
+from course_lib.fitting.frequency.descent import sign_descent
+from course_lib.fitting.frequency.spectra import sines, spectral_peak
+from course_lib.fitting.frequency.stages import polish
 
 RATE, N = 16000, 4096
 FAILING = ["waveform", "spectrum", "multiscale", "log_frequency"]
@@ -121,18 +116,15 @@ def test_the_slope_of_the_explained_energy_is_right() -> None:
 def test_polish_arrives_from_half_a_bin_and_keeps_its_history() -> None:
     hz = torch.tensor([440.0, 3210.7], dtype=torch.float64)
     tone = direct(hz[:, None], [[0.5], [0.1]], [[1.0], [-2.0]])
-    path: list[torch.Tensor] = []
-    losses: list[float] = []
-    found = polish(tone, hz + 0.5 * RATE / N, RATE, 150, path, losses)
+    found, path, losses = polish(tone, hz + 0.5 * RATE / N, RATE, 150)
     assert within(found, hz, 1e-2).all() and len(path) == len(losses) == 150 and losses[-1] < 1e-4 < losses[0]
     torch.testing.assert_close(path[-1], found)
 
 
-def test_slide_settles_a_convex_valley_and_stays_inside() -> None:
+def test_sign_descent_settles_a_convex_valley_and_stays_inside() -> None:
     goal = torch.tensor([0.1234, 0.9, 5.0, -5.0], dtype=torch.float64)
     start = torch.full_like(goal, 0.5)
-    path: list[torch.Tensor] = []
-    found = slide(lambda x: (x - goal).abs(), start, 0.25, 60, path, [], (0.0, 1.0))
+    found, path, _ = sign_descent(lambda x: (x - goal).abs(), start, 0.25, 60, (0.0, 1.0))
     torch.testing.assert_close(found, goal.clamp(0, 1), rtol=0, atol=1e-6)
     assert (start == 0.5).all() and len(path) == 60 and len({float(p[0]) for p in path}) > 10
 

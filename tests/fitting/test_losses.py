@@ -171,9 +171,9 @@ def test_a_fixed_target_gradient_and_its_limits():
 
 
 def test_windows_made_without_gradients_serve_with_them():
-    from course_lib.fitting.losses import _window
+    from course_lib.fitting.losses.stft import hann_window
 
-    _window.cache_clear()
+    hann_window.cache_clear()
     with torch.inference_mode():
         cl.stft_magnitude(torch.ones(100), 64)
     x = torch.rand(100, requires_grad=True)

@@ -21,9 +21,10 @@ from hypothesis import strategies as st
 
 from course_lib.__main__ import main
 from course_lib.grading import Limits, grade, load_assignments, release
+from course_lib.grading.answers import Answers, Failed, NotAttempted
 from course_lib.grading.collect import collect
 from course_lib.grading.fence import landlock_version
-from course_lib.grading.sandbox import Answers, Failed, NotAttempted, Stopped
+from course_lib.grading.sandbox import Stopped
 from course_lib.grading.source import STUB
 from course_lib.grading.wire import LARGEST, Unshareable, pack, unpack
 from tests.helpers import ROOT

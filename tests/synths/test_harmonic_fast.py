@@ -114,7 +114,7 @@ def test_frames_own_every_sample_once(n_frames, extra):
     frames = frames_of(n_frames, n, torch.device("cpu"))
     owner = np.arange(n) * n_frames // n
     assert frames.length.tolist() == np.bincount(owner, minlength=n_frames).tolist()
-    assert frames.hop == max(frames.length.tolist()) and frames.whole == (n % n_frames == 0)
+    assert frames.hop == max(frames.length.tolist()) and frames.even == (n % n_frames == 0)
     sound = torch.arange(float(n)).unsqueeze(0)
     assert torch.equal(frames.join(frames.cut(sound)), sound)
 

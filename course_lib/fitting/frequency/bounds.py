@@ -66,12 +66,12 @@ def cramer_rao_hz(
     order = f / f[:, :1] if harmonic else torch.ones_like(f)
     deviations = []
     for row_f, row_a, row_order in zip(f, a, order, strict=True):  # one trial at a time: K waveforms are enough
-        there = row_a > 0
-        angle = row_f[there, None] * (2 * math.pi / rate) * time
+        present = row_a > 0
+        angle = row_f[present, None] * (2 * math.pi / rate) * time
         cos, sin = torch.cos(angle), torch.sin(angle)
-        slope = row_a[there, None] * (2 * math.pi / rate) * time * cos  # change of the sound with each frequency
+        slope = row_a[present, None] * (2 * math.pi / rate) * time * cos  # change of the sound with each frequency
         if harmonic:
-            slope = (row_order[there, None] * slope).sum(0, keepdim=True)
+            slope = (row_order[present, None] * slope).sum(0, keepdim=True)
         changes = torch.cat([slope, cos, sin])
         fisher = changes @ changes.mT
         inverse, singular = torch.linalg.inv_ex(fisher)

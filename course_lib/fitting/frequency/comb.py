@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from course_lib.core.checks import as_tensor, check_count, check_finite
-from course_lib.fitting.frequency.common import (
-    FrequencyFit,
-    best_amplitudes,
-    check_trials,
-    finish,
-    move_line,
-    polish,
-    slide,
-    spectral_quantiles,
-)
+from course_lib.fitting.frequency.amplitudes import best_amplitudes
+from course_lib.fitting.frequency.descent import Trace, sign_descent
+from course_lib.fitting.frequency.result import FrequencyFit, Trials, check_trials, frequency_fit
+from course_lib.fitting.frequency.spectra import spectral_quantiles
+from course_lib.fitting.frequency.stages import FIRST_STRIDE, carry_line, polish
 
 MARGIN = 0.05  # share of the explained energy that a lower octave must add
-COARSE = 1 / 4
+COARSE = 1 / 4  # share of the steps that lead into the valley; the rest polishes
 SHARPEN = 4.0  # power of the magnitudes: noise counts little, and every partial still counts
 REACH_BINS = 0.1  # first stride of the polish: the K-th partial moves K times as far
 FEWEST_PERIODS = 3  # of the fundamental in the sound; with fewer, neighbouring partials cannot be told apart
@@ -60,36 +56,42 @@ def fit_f0(
     Chapter: book/sines/escaping_minima.ipynb
     """
     steps = check_count(steps, "steps", minimum=0)
-    sound, start, rate, leading = check_trials(target, start_hz, sample_rate)
-    coarse = round(steps * COARSE)
-    path: list[Tensor] = [start]
-    losses: list[float] = []
+    trials = check_trials(target, start_hz, sample_rate)
     if partial_amplitudes is None:
-        most = sound.shape[-1] // (2 * FEWEST_PERIODS)
-        if check_count(n_partials, "n_partials") > most:
-            raise ValueError(
-                f"more partials than the signal can hold: {n_partials}; a sound of {FEWEST_PERIODS} periods or more in "
-                f"{sound.shape[-1]} samples has at most {most} below Nyquist. Ask for fewer, or take a longer sound"
-            )
-        order = torch.arange(1, n_partials + 1, dtype=start.dtype, device=start.device)
-        hz = _unknown(sound, start, rate, coarse, steps - coarse, order, path, losses)
-        used = hz.unsqueeze(-1) * order < rate / 2
+        order = _order(_check_n_partials(n_partials, trials), trials)
+        trace = _unknown(trials, steps, order)
+        used = _comb(order)(trace.end) < trials.sample_rate / 2
     else:
-        shares = _check_shares(partial_amplitudes, start, rate, leading)
-        order = torch.arange(1, shares.shape[-1] + 1, dtype=start.dtype, device=start.device)
-        used = shares > 0
-        hz = _known(sound, start, rate, coarse, shares, path, losses)
-        hz = polish(
-            sound, hz, rate, steps - coarse, path, losses, partials=lambda f: f.unsqueeze(-1) * order, used=used,
-            reach_bins=REACH_BINS,
-        )  # fmt: skip
-    return finish(
-        sound, hz, hz.unsqueeze(-1) * order, rate, leading, as_tensor(target, "target"), path, losses, used=used
-    )
+        shares = _check_shares(partial_amplitudes, trials)
+        order = _order(shares.shape[-1], trials)
+        trace, used = _known(trials, steps, order, shares), shares > 0
+    return frequency_fit(trials, trace, _comb(order), used)
 
 
-def _check_shares(amplitudes: Any, start: Tensor, rate: float, leading: torch.Size) -> Tensor:
+def _order(n_partials: int, trials: Trials) -> Tensor:
+    """The numbers of the partials, 1 … K."""
+    return torch.arange(1, n_partials + 1, dtype=trials.start.dtype, device=trials.start.device)
+
+
+def _comb(order: Tensor) -> Callable[[Tensor], Tensor]:
+    """f0 (trials,) → the frequencies of its partials (trials, K)."""
+    return lambda f0: f0.unsqueeze(-1) * order
+
+
+def _check_n_partials(n_partials: int, trials: Trials) -> int:
+    n_samples = trials.sound.shape[-1]
+    most = n_samples // (2 * FEWEST_PERIODS)
+    if check_count(n_partials, "n_partials") > most:
+        raise ValueError(
+            f"more partials than the signal can hold: {n_partials}; a sound of {FEWEST_PERIODS} periods or more in "
+            f"{n_samples} samples has at most {most} below Nyquist. Ask for fewer, or take a longer sound"
+        )
+    return n_partials
+
+
+def _check_shares(amplitudes: Any, trials: Trials) -> Tensor:
     """Relative amplitudes as (trials, K), the largest of each trial 1; or ValueError."""
+    start, rate, leading = trials.start, trials.sample_rate, trials.leading
     a = check_finite(as_tensor(amplitudes, "partial_amplitudes"), "partial_amplitudes").detach().to(start)
     if a.ndim == 0 or a.shape[-1] == 0:
         raise ValueError(f"partial_amplitudes must be (…, K) with K at least 1; got shape {tuple(a.shape)}")
@@ -109,12 +111,11 @@ def _check_shares(amplitudes: Any, start: Tensor, rate: float, leading: torch.Si
     return a / a.amax(-1, keepdim=True)
 
 
-def _known(
-    sound: Tensor, start: Tensor, rate: float, steps: int, amplitudes: Tensor, path: list[Tensor], losses: list[float]
-) -> Tensor:
-    """Quantiles of the sharpened spectrum against those of the comb: Σ |Q(u) − k(u)·f0| is convex in f0."""
-    mass = amplitudes**SHARPEN
-    levels, ours = spectral_quantiles(sound, rate, SHARPEN)
+def _known(trials: Trials, steps: int, order: Tensor, shares: Tensor) -> Trace:
+    """Quantiles of the sharpened spectrum against those of the comb, Σ |Q(u) − k(u)·f0|, convex in f0; then polish."""
+    sound, rate, coarse = trials.sound, trials.sample_rate, round(steps * COARSE)
+    mass = shares**SHARPEN
+    levels, quantiles = spectral_quantiles(sound, rate, SHARPEN)
     climb = (mass / mass.sum(-1, keepdim=True)).cumsum(-1)
     # Which tooth of the comb holds the energy at each level: it does not depend on f0.
     tooth = (torch.searchsorted(climb[:, :-1].contiguous(), levels.expand(len(sound), -1).contiguous()) + 1).to(sound)
@@ -122,42 +123,27 @@ def _known(
     scale = highest.unsqueeze(-1)
 
     def distance(x: Tensor) -> Tensor:
-        return (ours / scale - tooth * x.unsqueeze(-1)).abs().mean(-1)
+        return (quantiles / scale - tooth * x.unsqueeze(-1)).abs().mean(-1)
 
-    way: list[Tensor] = []
-    x = slide(distance, start / highest, 0.25, steps, way, losses, (1e-3, 1 - 1e-3))
-    path.extend(step * highest for step in way)
-    return x * highest
+    valley = sign_descent(distance, trials.start / highest, FIRST_STRIDE, coarse, (1e-3, 1 - 1e-3))
+    found = valley.map(lambda x: x * highest)
+    return found.then(
+        polish(sound, found.end, rate, steps - coarse, partials=_comb(order), used=shares > 0, reach_bins=REACH_BINS)
+    )
 
 
-def _unknown(
-    sound: Tensor,
-    start: Tensor,
-    rate: float,
-    coarse: int,
-    fine: int,
-    order: Tensor,
-    path: list[Tensor],
-    losses: list[float],
-) -> Tensor:
-    """Find one partial; polish the hypotheses that it is number 1, 2, … K; keep the most probable (lowest BIC)."""
-    n_samples, k = sound.shape[-1], len(order)
-    way: list[Tensor] = []
-    found = move_line(sound, start, rate, coarse, way, losses)
-    path.extend(way)
-    lowest = FEWEST_PERIODS * rate / n_samples
-    guesses = (found.unsqueeze(-1) / order).clamp(min=lowest).flatten()  # (trials · K,)
-    sounds = sound.repeat_interleave(k, 0)
-    used = guesses.unsqueeze(-1) * order < rate / 2
-    steps: list[Tensor] = []
-    hz = polish(
-        sounds, guesses, rate, fine, steps, losses, partials=lambda f: f.unsqueeze(-1) * order, used=used,
-        reach_bins=REACH_BINS,
-    )  # fmt: skip
-    explained = best_amplitudes(sounds, hz.unsqueeze(-1) * order, rate, used)[2].unflatten(0, (-1, k))
+def _unknown(trials: Trials, steps: int, order: Tensor) -> Trace:
+    """Find one partial; polish the hypotheses that it is number 1, 2, … K; keep the highest that explains enough."""
+    sound, rate, coarse = trials.sound, trials.sample_rate, round(steps * COARSE)
+    found = carry_line(sound, trials.start, rate, coarse)
+    n_partials, partials = len(order), _comb(order)
+    lowest = FEWEST_PERIODS * rate / sound.shape[-1]
+    guesses = (found.end.unsqueeze(-1) / order).clamp(min=lowest).flatten()  # (trials · K,)
+    sounds = sound.repeat_interleave(n_partials, 0)
+    used = partials(guesses) < rate / 2
+    polished = polish(sounds, guesses, rate, steps - coarse, partials=partials, used=used, reach_bins=REACH_BINS)
+    explained = best_amplitudes(sounds, partials(polished.end), rate, used)[2].unflatten(0, (-1, n_partials))
     # A lower pitch has more partials below the same ceiling and so always explains a little more: it must explain
     # MARGIN more. The first hypothesis, the highest pitch, that comes that close to the best is taken.
     enough = explained >= (1 - MARGIN) * explained.amax(-1, keepdim=True)
-    best = enough.to(torch.uint8).argmax(-1, keepdim=True)
-    path.extend(s.unflatten(0, (-1, k)).gather(-1, best).squeeze(-1) for s in steps)
-    return hz.unflatten(0, (-1, k)).gather(-1, best).squeeze(-1)
+    return found.then(polished.choose(enough.to(torch.uint8).argmax(-1, keepdim=True), n_partials))

@@ -7,18 +7,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from course_lib.core.checks import as_tensor, check_count
-from course_lib.fitting.frequency.common import (
-    FrequencyFit,
-    best_amplitudes,
-    check_trials,
-    finish,
-    move_line,
-    polish,
-    resynthesise,
-)
+from course_lib.core.checks import check_count
+from course_lib.fitting.frequency.amplitudes import best_amplitudes, resynthesise
+from course_lib.fitting.frequency.descent import Trace
+from course_lib.fitting.frequency.result import FrequencyFit, check_trials, frequency_fit
+from course_lib.fitting.frequency.stages import carry_line, polish
 
-FIND, TUNE, LAST = 30, 50, 100  # steps: carry a line to a peak; tune all found so far; tune all at the end
+# Steps of one stage: carry a line to a peak; tune all found so far. And of the end, which tunes all.
+FIND, TUNE, LAST = 30, 50, 100
 STEPS_PER_PARTIAL = 160
 
 
@@ -46,7 +42,8 @@ def fit_sinusoids(target: Any, start_hz: Any, sample_rate: float, steps: int | N
     Source: greedy pursuit with joint refinement, Li and Stoica, Efficient mixed-spectrum estimation, 1996 (RELAX).
     Chapter: book/sines/many_sines.ipynb
     """
-    sound, start, rate, leading = check_trials(target, start_hz, sample_rate, components=True)
+    trials = check_trials(target, start_hz, sample_rate, components=True)
+    sound, start, rate = trials.sound, trials.start, trials.sample_rate
     n_partials, n_samples = start.shape[-1], sound.shape[-1]
     if n_partials > n_samples // 4:
         raise ValueError(
@@ -54,56 +51,48 @@ def fit_sinusoids(target: Any, start_hz: Any, sample_rate: float, steps: int | N
             f"{n_samples} samples tell at most {n_samples // 4} apart. Ask for fewer, or take a longer sound"
         )
     steps = STEPS_PER_PARTIAL * n_partials if steps is None else check_count(steps, "steps", minimum=0)
-    left = steps
+    steps_left = steps
     # One stage finds a sinusoid and tunes all so far; the last stage tunes only.
     last = min(LAST, steps // 5)
     stage = (steps - last) // n_partials
     find = min(FIND, stage // 2)
     tune = min(TUNE, stage - find)
-    path: list[Tensor] = [start]
-    losses: list[float] = []
-    hz = start.clone()
+    trace = Trace(start, [], [])
     found = torch.zeros_like(start, dtype=torch.bool)
     for k in range(n_partials):
-        hz, found = _send(sound, hz, found, torch.full((len(sound),), k), rate, find, tune, path, losses)
-        left -= find + tune
-    while left >= last + find + tune and find + tune > 0:
-        weakest = _weakest(sound, hz, rate)
-        before = best_amplitudes(sound, hz, rate)[2]
-        tried, _ = _send(sound, hz, found, weakest, rate, find, tune, path, losses)
-        better = best_amplitudes(sound, tried, rate)[2] >= before
-        hz = torch.where(better.unsqueeze(-1), tried, hz)
-        left -= find + tune
-    hz = polish(sound, hz, rate, left, path, losses, partials=lambda f: f, reach_bins=0.05)
-    hz = hz.sort(-1).values
-    return finish(sound, hz, hz, rate, leading, as_tensor(target, "target"), path, losses)
+        which = torch.full((len(sound), 1), k, device=sound.device)
+        trace = trace.then(_send(sound, trace.end, found, which, rate, find, tune))
+        found = found.scatter(-1, which, True)
+        steps_left -= find + tune
+    while steps_left >= last + find + tune and find + tune > 0:
+        hz = trace.end
+        attempt = _send(sound, hz, found, _weakest(sound, hz, rate), rate, find, tune)
+        better = best_amplitudes(sound, attempt.end, rate)[2] >= best_amplitudes(sound, hz, rate)[2]
+        trace = trace.then(attempt)._replace(end=torch.where(better.unsqueeze(-1), attempt.end, hz))
+        steps_left -= find + tune
+    trace = trace.then(polish(sound, trace.end, rate, steps_left, partials=_all, reach_bins=0.05))
+    return frequency_fit(trials, trace._replace(end=trace.end.sort(-1).values), _all)
 
 
-def _send(
-    sound: Tensor,
-    hz: Tensor,
-    found: Tensor,
-    which: Tensor,
-    rate: float,
-    find: int,
-    tune: int,
-    path: list[Tensor],
-    losses: list[float],
-) -> tuple[Tensor, Tensor]:
-    """Take one sinusoid of each trial out, carry it to the strongest peak of what the others leave, tune all found."""
-    which = which.to(hz.device).unsqueeze(-1)
-    others = found.scatter(-1, which, False)
-    remains = sound - resynthesise(sound, hz, rate, others)
-    way: list[Tensor] = []
-    line = move_line(remains, hz.gather(-1, which).squeeze(-1), rate, find, way, losses)
-    path.extend(hz.scatter(-1, which, step.unsqueeze(-1)) for step in way)
-    hz, found = hz.scatter(-1, which, line.unsqueeze(-1)), found.scatter(-1, which, True)
-    hz = polish(sound, hz, rate, tune, path, losses, partials=lambda f: f, used=found)
+def _all(hz: Tensor) -> Tensor:
+    """Every frequency is learned by itself: (trials, K) as they are."""
+    return hz
+
+
+def _send(sound: Tensor, hz: Tensor, found: Tensor, which: Tensor, rate: float, find: int, tune: int) -> Trace:
+    """Take one sinusoid of each trial out, carry it to the strongest peak of what the others leave, tune all found.
+
+    hz, found: (trials, K), where each sinusoid is, and which are found. which: (trials, 1), the one to send.
+    """
+    remainder = sound - resynthesise(sound, hz, rate, found.scatter(-1, which, False))
+    line = carry_line(remainder, hz.gather(-1, which).squeeze(-1), rate, find)
+    sent = line.map(lambda line_hz: hz.scatter(-1, which, line_hz.unsqueeze(-1)))
+    tuned = polish(sound, sent.end, rate, tune, partials=_all, used=found.scatter(-1, which, True))
     edge = rate / sound.shape[-1] / 4
-    return hz.clamp(edge, rate / 2 - edge), found
+    return sent.then(tuned)._replace(end=tuned.end.clamp(edge, rate / 2 - edge))
 
 
 def _weakest(sound: Tensor, hz: Tensor, rate: float) -> Tensor:
-    """Which sinusoid of each trial could be missed most easily, (trials,)."""
+    """Which sinusoid of each trial could be missed most easily, (trials, 1)."""
     cosines, sines, _ = best_amplitudes(sound, hz, rate)
-    return torch.hypot(cosines, sines).argmin(-1)
+    return torch.hypot(cosines, sines).argmin(-1, keepdim=True)

@@ -10,19 +10,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from course_lib.core.checks import as_tensor, check_count
-from course_lib.fitting.frequency.common import (
-    FrequencyFit,
-    best_amplitudes,
-    check_trials,
-    descend,
-    finish,
-    half_cosine,
-    polish,
-    sines,
-    slide,
-    spectral_peak,
-)
+from course_lib.core.checks import check_count
+from course_lib.fitting.frequency.amplitudes import best_amplitudes
+from course_lib.fitting.frequency.descent import Trace, descend, half_cosine, sign_descent
+from course_lib.fitting.frequency.result import FrequencyFit, check_trials, frequency_fit
+from course_lib.fitting.frequency.spectra import sines, spectral_peak
+from course_lib.fitting.frequency.stages import FIRST_STRIDE, one_partial, polish
 from course_lib.fitting.losses import (
     MultiscaleSpectralLoss,
     autocorrelation_loss,
@@ -31,14 +24,14 @@ from course_lib.fitting.losses import (
     waveform_l1,
 )
 
-Path = tuple[list[Tensor], list[float]]
 Loss = Callable[[Tensor, Tensor], Tensor]
-# Share of the steps with which the lags grow; the rest polishes.
-COARSE = 5 / 7
-STRIDE = 0.02  # first stride, in units of the Nyquist frequency
-SHARPEN = 16.0  # power of the target's magnitudes
+STRIDE = 0.02  # first stride of Adam, in units of the Nyquist frequency
+OCTAVE_STRIDE = 0.1  # the same, in octaves
 STARTS = 32
-LAGS = 1.0  # first lag width, samples
+TRANSPORT_COARSE = 1 / 4  # share of the steps with which energy is carried; the rest polishes
+SHARPEN = 16.0  # power of the target's magnitudes
+LAG_COARSE = 5 / 7  # share of the steps with which the lags grow; the rest polishes
+FIRST_LAG_WIDTH = 1.0  # samples
 SURROGATE_STRIDE = 0.02
 
 
@@ -69,14 +62,11 @@ def fit_frequency(
     """
     if not isinstance(method, str) or method not in METHODS:
         raise ValueError(f"there is no method {method!r}; choose one of {', '.join(METHODS)}")
-    sound, start, rate, leading = check_trials(target, start_hz, sample_rate)
+    trials = check_trials(target, start_hz, sample_rate)
     steps = DEFAULT_STEPS[method] if steps is None else check_count(steps, "steps", minimum=0)
-    path: list[Tensor] = [start]
-    losses: list[float] = []
-    hz = METHODS[method](sound, start, rate, steps, (path, losses))
-    return finish(
-        sound, hz, hz.unsqueeze(-1), rate, leading, as_tensor(target, "target"), path, losses, partial_axis=False
-    )
+    trace = METHODS[method](trials.sound, trials.start, trials.sample_rate, steps)
+    found = frequency_fit(trials, trace, one_partial)
+    return found._replace(amplitude=found.amplitude.squeeze(-1), phase=found.phase.squeeze(-1))
 
 
 def _limits(sample_rate: float, n_samples: int) -> tuple[float, float]:
@@ -84,21 +74,21 @@ def _limits(sample_rate: float, n_samples: int) -> tuple[float, float]:
     return sample_rate / n_samples, sample_rate / 2 - sample_rate / n_samples
 
 
-def _roll(
+def _descend_frequency(
     loss: Loss | Sequence[Loss],
     sound: Tensor,
     start: Tensor,
     rate: float,
     strides: Sequence[float],
-    way: Path,
     *,
-    learn_all: bool,
+    learn_all: bool = True,
     octaves: bool = False,
-) -> Tensor:
+) -> Trace:
     """Descend a loss of the library (or one loss a step) on a sine's frequency; amplitude and phase too, if asked."""
     low, high = _limits(rate, sound.shape[-1])
-    goal, loud = sound.float(), sound.square().mean(-1).sqrt() * math.sqrt(2)
-    amplitude, phase = loud.clone().requires_grad_(learn_all), torch.zeros_like(loud).requires_grad_(learn_all)
+    goal, rms = sound.float(), sound.square().mean(-1).sqrt()
+    amplitude = (rms * math.sqrt(2)).requires_grad_(learn_all)
+    phase = torch.zeros_like(rms).requires_grad_(learn_all)
 
     def to_hz(x: Tensor) -> Tensor:
         return torch.exp2(x) if octaves else x * (rate / 2)
@@ -106,93 +96,81 @@ def _roll(
     def from_hz(hz: Tensor) -> Tensor:
         return torch.log2(hz) if octaves else hz / (rate / 2)
 
-    def height(x: Tensor, step: int) -> Tensor:
+    def loss_of_trials(x: Tensor, step: int) -> Tensor:
         wave = sines(to_hz(x), sound.shape[-1], rate, phase)
         # Each row depends on its own numbers alone, so the gradient of the mean holds every row's gradient / rows.
-        now = loss if callable(loss) else loss[step]
-        return now(amplitude.unsqueeze(-1).float() * wave, goal).expand(len(goal))
+        loss_now = loss if callable(loss) else loss[step]
+        return loss_now(amplitude.unsqueeze(-1).float() * wave, goal).expand(len(goal))
 
-    inner: list[Tensor] = []
     ends = from_hz(torch.tensor([low, high], dtype=start.dtype)).tolist()
-    more = (amplitude, phase) if learn_all else ()
-    x = descend(height, from_hz(start), strides, inner, way[1], limits=(ends[0], ends[1]), more=more)
-    way[0].extend(to_hz(p) for p in inner)
-    return to_hz(x)
+    also_learned = (amplitude, phase) if learn_all else ()
+    descent = descend(loss_of_trials, from_hz(start), strides, limits=(ends[0], ends[1]), also_learned=also_learned)
+    return descent.map(to_hz)
 
 
-def _waveform(sound: Tensor, start: Tensor, rate: float, steps: int, way: Path) -> Tensor:
+def _waveform(sound: Tensor, start: Tensor, rate: float, steps: int) -> Trace:
     """Waveform L1: sample by sample, and a dent for every beat."""
-    return _roll(waveform_l1, sound, start, rate, half_cosine(STRIDE, steps), way, learn_all=True)
+    return _descend_frequency(waveform_l1, sound, start, rate, half_cosine(STRIDE, steps))
 
 
-def _spectrum(sound: Tensor, start: Tensor, rate: float, steps: int, way: Path) -> Tensor:
+def _spectrum(sound: Tensor, start: Tensor, rate: float, steps: int) -> Trace:
     """Spectrum L1: bin by bin, blind beyond the main lobe."""
-    return _roll(spectral_l1, sound, start, rate, half_cosine(STRIDE, steps), way, learn_all=True)
+    return _descend_frequency(spectral_l1, sound, start, rate, half_cosine(STRIDE, steps))
 
 
-def _multiscale(sound: Tensor, start: Tensor, rate: float, steps: int, way: Path) -> Tensor:
+def _multiscale(sound: Tensor, start: Tensor, rate: float, steps: int) -> Trace:
     """The multi-scale spectral loss, the workhorse of the field."""
-    fixed = MultiscaleSpectralLoss(sound.float())
-    return _roll(
-        lambda prediction, _: fixed(prediction), sound, start, rate, half_cosine(STRIDE, steps), way, learn_all=True
+    to_sound = MultiscaleSpectralLoss(sound.float())
+    return _descend_frequency(
+        lambda prediction, _: to_sound(prediction), sound, start, rate, half_cosine(STRIDE, steps)
     )
 
 
-def _log_frequency(sound: Tensor, start: Tensor, rate: float, steps: int, way: Path) -> Tensor:
+def _log_frequency(sound: Tensor, start: Tensor, rate: float, steps: int) -> Trace:
     """Spectrum L1, with octaves as the number that is learned: a stride means the same everywhere."""
-    return _roll(spectral_l1, sound, start, rate, half_cosine(0.1, steps), way, learn_all=True, octaves=True)
+    return _descend_frequency(spectral_l1, sound, start, rate, half_cosine(OCTAVE_STRIDE, steps), octaves=True)
 
 
-def _multi_start(sound: Tensor, start: Tensor, rate: float, steps: int, way: Path) -> Tensor:
-    """Spectrum L1 from 32 starts, the one given and 31 spread evenly; the lowest loss wins. `steps` each."""
+def _multi_start(sound: Tensor, start: Tensor, rate: float, steps: int) -> Trace:
+    """Spectrum L1 from 32 starts, the one given and 31 spread evenly; the one that explains most wins. `steps` each."""
     low, high = _limits(rate, sound.shape[-1])
     spread = torch.linspace(low, high, STARTS + 1, dtype=start.dtype, device=start.device)[1:-1]
     starts = torch.cat([start.unsqueeze(-1), spread.expand(len(start), -1)], dim=-1)
-    inner: Path = ([], [])
-    ends = _roll(
-        spectral_l1,
-        sound.repeat_interleave(STARTS, 0),
-        starts.flatten(),
-        rate,
-        half_cosine(STRIDE, steps),
-        inner,
-        learn_all=True,
-    ).unflatten(0, (-1, STARTS))
-    unexplained = [-best_amplitudes(sound, e.unsqueeze(-1), rate)[2] for e in ends.unbind(-1)]
-    best = torch.stack(unexplained, dim=-1).argmin(-1, keepdim=True)
-    way[0].extend(p.unflatten(0, (-1, STARTS)).gather(-1, best).squeeze(-1) for p in inner[0])
-    way[1].extend(inner[1])
-    return ends.gather(-1, best).squeeze(-1)
+    sounds = sound.repeat_interleave(STARTS, 0)
+    descents = _descend_frequency(spectral_l1, sounds, starts.flatten(), rate, half_cosine(STRIDE, steps))
+    ends = descents.end.unflatten(0, (-1, STARTS))
+    unexplained = [-best_amplitudes(sound, end.unsqueeze(-1), rate)[2] for end in ends.unbind(-1)]
+    return descents.choose(torch.stack(unexplained, dim=-1).argmin(-1, keepdim=True), STARTS)
 
 
-def _transport(sound: Tensor, start: Tensor, rate: float, steps: int, way: Path) -> Tensor:
+def _transport(sound: Tensor, start: Tensor, rate: float, steps: int) -> Trace:
     """Optimal transport of spectra, the target's sharpened: one valley, as wide as the frequency axis. Then polish."""
-    coarse, scale = round(steps / 4), rate / 2
+    coarse, nyquist = round(steps * TRANSPORT_COARSE), rate / 2
     goal = (sound / sound.abs().amax(-1, keepdim=True)).float()  # level does not matter, but must not underflow
     low, high = _limits(rate, sound.shape[-1])
 
     def distance(x: Tensor) -> Tensor:
-        wave = sines(x * scale, sound.shape[-1], rate)
+        wave = sines(x * nyquist, sound.shape[-1], rate)
         return spectral_transport_loss(wave, goal, rate, target_power=SHARPEN).expand(len(goal))
 
-    inner: list[Tensor] = []
-    x = slide(distance, start / scale, 0.25, coarse, inner, way[1], (low / scale, high / scale))
-    way[0].extend(p * scale for p in inner)
-    return polish(sound, x * scale, rate, steps - coarse, *way)
+    valley = sign_descent(distance, start / nyquist, FIRST_STRIDE, coarse, (low / nyquist, high / nyquist))
+    found = valley.map(lambda x: x * nyquist)
+    return found.then(polish(sound, found.end, rate, steps - coarse))
 
 
-def _lag(sound: Tensor, start: Tensor, rate: float, steps: int, way: Path) -> Tensor:
+def _lag(sound: Tensor, start: Tensor, rate: float, steps: int) -> Trace:
     """Agreement of autocorrelations: first at short lags (a view out of focus), then at longer ones. Then polish."""
-    coarse, last = round(steps * COARSE), max(LAGS, sound.shape[-1] / 8)
+    coarse, last = round(steps * LAG_COARSE), max(FIRST_LAG_WIDTH, sound.shape[-1] / 8)
     # A fifth of the steps to arrive under the widest blur, then the lag window grows by equal ratios.
     grown = [max(0.0, (step / max(1, coarse - 1) - 0.2) / 0.8) for step in range(coarse)]
-    losses = [functools.partial(autocorrelation_loss, lag_width=LAGS * (last / LAGS) ** g) for g in grown]
+    widths = [FIRST_LAG_WIDTH * (last / FIRST_LAG_WIDTH) ** g for g in grown]
+    losses = [functools.partial(autocorrelation_loss, lag_width=width) for width in widths]
     strides = [0.75 * STRIDE * 0.005**g for g in grown]
-    hz = _roll(losses, sound, start, rate, strides, way, learn_all=False)
-    return polish(sound, hz, rate, steps - coarse, *way)
+    found = _descend_frequency(losses, sound, start, rate, strides, learn_all=False)
+    return found.then(polish(sound, found.end, rate, steps - coarse))
 
 
-def _surrogate(sound: Tensor, start: Tensor, rate: float, steps: int, way: Path) -> Tensor:
+def _surrogate(sound: Tensor, start: Tensor, rate: float, steps: int) -> Trace:
     """A damped complex exponential z^n in place of the sine: its damping is learned too and widens the valley.
 
     The number that is learned is z; the gradient is scaled to length 1 (Hayes, Saitis and Fazekas, 2023).
@@ -202,6 +180,8 @@ def _surrogate(sound: Tensor, start: Tensor, rate: float, steps: int, way: Path)
     goal = torch.fft.rfft(sound.float()).abs()
     angle = start * (2 * math.pi / rate)  # Hz → rad/sample
     z = torch.polar(torch.full_like(angle, 1.0), angle).to(torch.complex64)
+    path: list[Tensor] = []
+    losses: list[float] = []
     for step in range(steps):
         z = z.detach().requires_grad_()
         # |z|^n with the phase wrapped; outside the unit circle the exponential would explode, so it is mirrored inside.
@@ -210,24 +190,24 @@ def _surrogate(sound: Tensor, start: Tensor, rate: float, steps: int, way: Path)
         spectrum = torch.fft.rfft(wave).abs()
         gain = (spectrum * goal).sum(-1, keepdim=True) / spectrum.square().sum(-1, keepdim=True)
         loss = (gain.detach() * spectrum - goal).square().mean(-1)
-        way[1].append(float(loss.detach().mean()))
+        losses.append(float(loss.detach().mean()))
         (slope,) = torch.autograd.grad(loss.sum(), z)
         stride = SURROGATE_STRIDE * (1 - step / steps)
         z = z.detach() - stride * slope / slope.abs().clamp(min=1e-20)
-        way[0].append((z.angle().abs() * (rate / (2 * math.pi))).to(start.dtype))
+        path.append((z.angle().abs() * (rate / (2 * math.pi))).to(start.dtype))
     low, high = _limits(rate, n_samples)
-    return (z.detach().angle().abs() * (rate / (2 * math.pi))).to(start.dtype).clamp(low, high)
+    end = (z.detach().angle().abs() * (rate / (2 * math.pi))).to(start.dtype).clamp(low, high)
+    return Trace(end, path, losses)
 
 
-def _fft_peak(sound: Tensor, start: Tensor, rate: float, steps: int, way: Path) -> Tensor:
+def _fft_peak(sound: Tensor, start: Tensor, rate: float, steps: int) -> Trace:
     """The yardstick: the highest peak of one zero-padded FFT, a parabola through its top, then the same polish."""
     hz = spectral_peak(sound, rate)
-    way[0].append(hz)
-    way[1].append(float(1 - (best_amplitudes(sound, hz.unsqueeze(-1), rate)[2] / sound.square().sum(-1)).mean()))
-    return polish(sound, hz, rate, steps, *way)
+    loss = float(1 - (best_amplitudes(sound, hz.unsqueeze(-1), rate)[2] / sound.square().sum(-1)).mean())
+    return Trace(hz, [hz], [loss]).then(polish(sound, hz, rate, steps))
 
 
-METHODS: dict[str, Callable[[Tensor, Tensor, float, int, Path], Tensor]] = {
+METHODS: dict[str, Callable[[Tensor, Tensor, float, int], Trace]] = {
     "waveform": _waveform,
     "spectrum": _spectrum,
     "multiscale": _multiscale,
