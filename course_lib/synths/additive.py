@@ -17,7 +17,7 @@ from course_lib.core.checks import (
 )
 from course_lib.core.envelopes import upsample, upsample_frequency
 from course_lib.core.phase import instantaneous_phase
-from course_lib.synths.additive_fast import additive_sum
+from course_lib.kernels.additive import additive_sum
 
 
 def additive_synth(

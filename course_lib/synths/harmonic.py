@@ -18,7 +18,7 @@ from course_lib.core.checks import (
 from course_lib.core.envelopes import upsample, upsample_frequency
 from course_lib.core.phase import instantaneous_phase
 from course_lib.core.units import exp_sigmoid
-from course_lib.synths.harmonic_fast import harmonic_sum
+from course_lib.kernels.harmonic import harmonic_sum
 
 
 class HarmonicControls(NamedTuple):

@@ -28,9 +28,9 @@ from course_lib.core.networks import LOUDNESS_FLOOR_DB
 from course_lib.core.units import hz_to_midi
 from course_lib.effects.fir import shape_noise
 from course_lib.effects.reverb import fft_convolve
+from course_lib.kernels.harmonic import harmonic_sum
 from course_lib.sounds.files import FlatTops, clock
 from course_lib.synths.harmonic import mask_above_nyquist
-from course_lib.synths.harmonic_fast import harmonic_sum
 from course_lib.synths.noise import white_noise
 from course_lib.synths.tone import ToneControls
 from course_lib.tone_transfer.checkpoint import CheckpointError, load_instrument

@@ -14,11 +14,11 @@ from course_lib.core.checks import check_count
 from course_lib.core.frame_phase import frame_lines, frame_phase, frames_of
 from course_lib.core.units import midi_to_hz
 from course_lib.effects.fir import shape_noise
+from course_lib.kernels.harmonic import harmonic_sum
 from course_lib.midi_ddsp.playing.conditioning import NotePlan
 from course_lib.midi_ddsp.playing.players import Players, load_players
 from course_lib.scores.notes import Note, check_notes
 from course_lib.synths.harmonic import mask_above_nyquist
-from course_lib.synths.harmonic_fast import harmonic_sum
 from course_lib.synths.noise import white_noise
 from course_lib.synths.tone import ToneControls
 

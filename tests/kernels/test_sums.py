@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import course_lib as cl
 from course_lib.core.frame_phase import LONGEST_HOP, frames_of
-from course_lib.synths import additive_fast, harmonic_fast
+from course_lib.kernels import additive, harmonic
 
 SR = 16_000
 D = torch.float64
@@ -85,7 +85,7 @@ def test_blocks_do_not_show(monkeypatch):
     values = controls(50, 20, (3,), seed=5, rests=0.2)
     whole = sound_and_gradients(values, 50 * 32, "fast")
     for size in (1, 100, 32 * 7):
-        monkeypatch.setitem(harmonic_fast.BLOCK, "cpu", size)
+        monkeypatch.setitem(harmonic.BLOCK, "cpu", size)
         for got, want in zip(sound_and_gradients(values, 50 * 32, "fast"), whole, strict=True):
             torch.testing.assert_close(got, want, atol=1e-10, rtol=1e-10)
 
@@ -103,7 +103,7 @@ def test_leading_axes_broadcast_like_the_reference():
 
 def test_every_number_of_harmonics_has_enough_steps():
     for k in (*range(1, 130), 999, 1000, 5000):
-        h, p = harmonic_fast.step_counts(k)
+        h, p = harmonic.step_counts(k)
         assert (2 * h + 1) * p + h >= k and h >= 1 and h + p <= max(2, 1.2 * math.sqrt(2 * k) + 1)
 
 
@@ -257,7 +257,7 @@ def test_free_partials_in_any_block_and_broadcast(monkeypatch):
     f, a = torch.rand(2, 30, 5, dtype=D) * 4000, torch.rand(30, 5, dtype=D, requires_grad=True)
     whole = cl.additive_synth(f, a, 900, SR)
     torch.testing.assert_close(whole, cl.additive_synth(f, a, 900, SR, method="reference"), atol=1e-9, rtol=0)
-    monkeypatch.setitem(additive_fast.BLOCK, "cpu", 1000)
+    monkeypatch.setitem(additive.BLOCK, "cpu", 1000)
     torch.testing.assert_close(cl.additive_synth(f, a, 900, SR), whole, atol=1e-12, rtol=0)
     (first,) = torch.autograd.grad(whole.square().sum(), a, create_graph=True)
     with pytest.raises(NotImplementedError, match="no second derivative"):
