@@ -23,16 +23,11 @@ from course_lib.analysis.polyphony import polyphony
 from course_lib.analysis.recordings import F_MAX_HZ, F_MIN_HZ
 from course_lib.analysis.tracking import track_f0
 from course_lib.core.checks import check_audio, check_sample_rate
-from course_lib.core.frame_phase import frame_lines, frame_phase, frames_of
 from course_lib.core.networks import LOUDNESS_FLOOR_DB
 from course_lib.core.units import hz_to_midi
-from course_lib.effects.fir import shape_noise
-from course_lib.effects.reverb import fft_convolve
 from course_lib.sounds.files import FlatTops, clock
-from course_lib.synths.harmonic import mask_above_nyquist
-from course_lib.synths.harmonic_fast import harmonic_sum
-from course_lib.synths.noise import white_noise
 from course_lib.synths.tone import ToneControls
+from course_lib.synths.tone_stream import cut_stretch, join_stretches, stream_tone
 from course_lib.tone_transfer.checkpoint import CheckpointError, load_instrument
 from course_lib.tone_transfer.data import QUANTILES, sounding_frames
 from course_lib.tone_transfer.model import ToneTransfer
@@ -387,41 +382,16 @@ def render(
         {"harmonic", "noise", "room"}, each (n_samples,), whole frames.
     """
     c = model.config
-    hop, n_frames = c.sample_rate // c.frame_rate, controls.f0_hz.shape[-1]
-    n_samples = n_frames * hop
-    f0, amplitude, distribution, magnitudes = controls
-    # Where the phase stands at each frame is summed once, in whole numbers, for the whole sound.
-    layout = frames_of(n_frames, n_samples, f0.device)
-    step, bend = frame_lines(f0, layout, c.sample_rate)
-    turns = frame_phase(step[None], bend[None], (f0 == 0)[None], layout).start[:, 0]
-    parts = {name: torch.zeros(n_samples) for name in ("harmonic", "noise", "room")}
-    white = white_noise((n_samples,), generator, parts["noise"]) if c.use_noise else None
-    taps = None
-    if model.reverb is not None:
-        taps = model.reverb.impulse_response.detach().cpu().clone()
-        taps[0] = 0.0
-    # A frame of noise reaches a hop and half a filter beyond its centre.
-    reach = 2 + -(-(c.n_bands - 1) // hop)
+    n_frames = controls.f0_hz.shape[-1]
     length = max(1, round(stretch_s * c.frame_rate))
+    cut = (cut_stretch(controls, slice(at, at + length)) for at in range(0, n_frames, length))
+    stretches = []
     with tqdm(total=n_frames / c.frame_rate, disable=not progress, unit="s", desc="playing", leave=False) as bar:
-        for own, wide in stretches(n_frames, length, reach):
-            begin, end = own.start * hop, own.stop * hop
-            more = slice(own.start, min(own.stop + 1, n_frames))  # the frame that the last one leads to
-            shares = mask_above_nyquist(amplitude[more].unsqueeze(-1) * distribution[more], f0[more], c.sample_rate)
-            n_more = (more.stop - more.start) * hop
-            tone = harmonic_sum(f0[more], shares, n_more, c.sample_rate, float(turns[own.start]))
-            parts["harmonic"][begin:end] = tone[: end - begin]
-            if white is not None:
-                hiss = shape_noise(white[wide.start * hop : wide.stop * hop], magnitudes[wide])
-                skip = (own.start - wide.start) * hop
-                parts["noise"][begin:end] = hiss[skip : skip + end - begin]
-            if taps is not None:
-                dry = parts["harmonic"][begin:end] + parts["noise"][begin:end]
-                rings = min(end - begin + len(taps) - 1, n_samples - begin)
-                padded = torch.nn.functional.pad(dry, (0, rings - len(dry)))
-                parts["room"][begin : begin + rings] += fft_convolve(padded, taps)
-            bar.update((own.stop - own.start) / c.frame_rate)
-    return parts
+        sound = stream_tone(cut, hop=c.sample_rate // c.frame_rate, generator=generator, **model.tone_settings())
+        for parts in sound:
+            stretches.append(parts)
+            bar.update(len(parts.harmonic) / c.sample_rate)
+    return join_stretches(stretches)._asdict()
 
 
 def describe(result: TransferResult) -> str:

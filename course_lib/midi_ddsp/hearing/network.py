@@ -11,11 +11,8 @@ from torch import Tensor, nn
 
 from course_lib.core.checks import as_tensor, check_audio, check_count, check_frequency, check_sample_rate
 from course_lib.core.networks import scale_inputs, stack
-from course_lib.effects.reverb import reverb
 from course_lib.midi_ddsp.hearing.features import SpectralFeatures
-from course_lib.synths.harmonic import harmonic_controls, harmonic_synth
-from course_lib.synths.noise import filtered_noise, noise_controls
-from course_lib.synths.tone import ToneControls
+from course_lib.synths.tone import ToneControls, tone, tone_controls
 
 ANY = "any"  # an instrument the network was not told
 
@@ -120,22 +117,19 @@ class DDSPInference(nn.Module):
         told = self.embedding(who).unsqueeze(1).expand(-1, h.shape[1], -1)
         context, _ = self.gru(torch.cat([h, told], -1))
         raw = self.raw(self.output(torch.cat([context, h], -1))) + self.measured(features)
-        harmonic = harmonic_controls(raw[..., 0], raw[..., 1 : 1 + c.n_harmonics], f0, c.sample_rate)
-        return ToneControls(*harmonic, noise_controls(raw[..., 1 + c.n_harmonics :]))
+        return tone_controls(raw, f0, n_harmonics=c.n_harmonics, n_bands=c.n_bands, sample_rate=c.sample_rate)
 
     def synthesise(
         self, controls: ToneControls, instrument: Tensor | None = None, generator: torch.Generator | None = None
     ) -> dict[str, Tensor]:
         """Play controls (batch, n_frames, …): {"harmonic", "noise", "room", "sound"}, each (batch, n_samples)."""
         n_samples = controls.f0_hz.shape[-1] * self.config.sample_rate // self.config.frame_rate
-        harmonic = harmonic_synth(*controls[:3], n_samples, self.config.sample_rate)
-        noise = filtered_noise(controls.noise_magnitudes, n_samples, generator)
-        dry = harmonic + noise
-        if self.rooms is None:
-            return {"harmonic": harmonic, "noise": noise, "room": torch.zeros_like(dry), "sound": dry}
-        who = self.indices([None] * len(dry)) if instrument is None else instrument
-        wet = reverb(dry, self.rooms[who])
-        return {"harmonic": harmonic, "noise": noise, "room": wet - dry, "sound": wet}
+        room = None
+        if self.rooms is not None:
+            n_sounds = len(controls.f0_hz)
+            room = self.rooms[self.indices([None] * n_sounds) if instrument is None else instrument]
+        parts = tone(controls, n_samples=n_samples, sample_rate=self.config.sample_rate, room=room, generator=generator)
+        return {**parts._asdict(), "sound": parts.sound}
 
     def forward(
         self,

@@ -12,9 +12,7 @@ from course_lib.core.checks import check_count, check_sample_rate
 from course_lib.core.networks import instrument_indices, stack
 from course_lib.midi_ddsp.note_controls import CONTROLS
 from course_lib.midi_ddsp.playing.conditioning import FEATURES
-from course_lib.synths.harmonic import harmonic_controls
-from course_lib.synths.noise import noise_controls
-from course_lib.synths.tone import ToneControls
+from course_lib.synths.tone import ToneControls, tone_controls
 
 
 @dataclass(frozen=True)
@@ -125,5 +123,4 @@ class SynthesisGenerator(nn.Module):
     def controls(self, raw: Tensor, f0_hz: Tensor) -> ToneControls:
         """What raw numbers (batch, n_frames, …) and a pitch (batch, n_frames), Hz, mean to the synthesizer."""
         c = self.config
-        harmonic = harmonic_controls(raw[..., 0], raw[..., 1 : 1 + c.n_harmonics], f0_hz, c.sample_rate)
-        return ToneControls(*harmonic, noise_controls(raw[..., 1 + c.n_harmonics :]))
+        return tone_controls(raw, f0_hz, n_harmonics=c.n_harmonics, n_bands=c.n_bands, sample_rate=c.sample_rate)
