@@ -23,7 +23,7 @@ from course_lib.display.heard_phrase import hear_phrase
 from course_lib.fitting.losses import multiscale_spectral_loss
 from course_lib.midi_ddsp.checkpoint import load_inference
 from course_lib.midi_ddsp.data import Performance, load_performances
-from course_lib.midi_ddsp.hearing.network import DDSPInference, InferenceConfig
+from course_lib.midi_ddsp.hearing.inference_network import DDSPInference, InferenceConfig
 from course_lib.midi_ddsp.note_controls import (
     CONTROLS,
     VARIANTS,
@@ -250,7 +250,7 @@ def _after_a_rest(note: ToneControls) -> ToneControls:
 
 def _read(model: DDSPInference, sound: Tensor, pitch: float) -> Tensor:
     """The six controls of one note, heard in its sound alone: its pitch is tracked."""
-    from course_lib.midi_ddsp.hearing.hear import hear
+    from course_lib.midi_ddsp.hearing.listener import hear
 
     return hear(sound, 16_000, [(REST / 250, SWEEP_S, pitch)], network=model).expression[0]
 

@@ -21,7 +21,7 @@ from course_lib.core.units import midi_to_hz
 from course_lib.fitting.losses import multiscale_spectral_loss
 from course_lib.midi_ddsp.checkpoint import load_expression, load_pitch, load_synthesis
 from course_lib.midi_ddsp.data import load_performances
-from course_lib.midi_ddsp.hearing.hear import hear
+from course_lib.midi_ddsp.hearing.listener import hear
 from course_lib.midi_ddsp.hearing.measure import measure_expression
 from course_lib.midi_ddsp.note_controls import ATTACK_FRAMES, CONTROLS, SHORTEST_VIBRATO, extract_expression
 from course_lib.midi_ddsp.playing.conditioning import NotePlan

@@ -16,13 +16,13 @@ import soundfile
 import torch
 
 from course_lib.__main__ import main
-from course_lib.commands.render import together, voice_names
 from course_lib.midi_ddsp import read_controls, read_voices, write_voices
 from course_lib.midi_ddsp.checkpoint import save_expression, save_pitch, save_synthesis
 from course_lib.midi_ddsp.playing.expression_generator import ExpressionConfig, ExpressionGenerator
+from course_lib.midi_ddsp.playing.mixdown import together
 from course_lib.midi_ddsp.playing.pitch_generator import PitchConfig, PitchGenerator
-from course_lib.midi_ddsp.playing.render import playable
 from course_lib.midi_ddsp.playing.synthesis_generator import SynthesisConfig, SynthesisGenerator
+from course_lib.midi_ddsp.playing.voices import playable, voice_names
 from course_lib.midi_ddsp.table import COLUMNS
 from course_lib.scores import Note, Score, Voice, write_midi
 from tests.helpers import ROOT
@@ -45,11 +45,11 @@ def small_players(folder: Path, loud: float = 0.5) -> Path:
     with torch.no_grad():
         tone.raw.bias[0] += loud
     curve = PitchGenerator(PitchConfig(width=8, hidden=8, n_embedding=2, instruments=INSTRUMENTS))
-    taste = ExpressionGenerator(ExpressionConfig(width=8, hidden=8, n_embedding=2, instruments=INSTRUMENTS))
+    expression = ExpressionGenerator(ExpressionConfig(width=8, hidden=8, n_embedding=2, instruments=INSTRUMENTS))
     folder.mkdir(exist_ok=True)
     save_synthesis(folder / "synthesis.safetensors", tone, {})
     save_pitch(folder / "pitch.safetensors", curve, {})
-    save_expression(folder / "expression.safetensors", taste, {})
+    save_expression(folder / "expression.safetensors", expression, {})
     return folder
 
 

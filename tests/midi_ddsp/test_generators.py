@@ -136,7 +136,7 @@ def test_a_stretch_of_features_is_cut_from_the_whole() -> None:
     whole = plan.features(0, 400)
     for first, count in ((0, 1), (24, 3), (120, 100), (350, 50)):
         assert torch.equal(plan.features(first, count), whole[first : first + count])
-    assert plan.owner(0, 400)[0] == 0 and plan.owner(349, 1) == 2
+    assert plan.note_index(0, 400)[0] == 0 and plan.note_index(349, 1) == 2
 
 
 @pytest.mark.parametrize(
@@ -366,7 +366,7 @@ def test_annotations_are_heard_once(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     def deaf(*_: object, **__: object) -> None:
         raise AssertionError("heard again")
 
-    monkeypatch.setattr("course_lib.midi_ddsp.hearing.network.DDSPInference.controls", deaf)
+    monkeypatch.setattr("course_lib.midi_ddsp.hearing.inference_network.DDSPInference.controls", deaf)
     second = annotate([a.performance], cache=tmp_path)[0]
     assert torch.equal(first.expression, second.expression)
     louder = replace(a.performance, audio=2 * a.performance.audio)

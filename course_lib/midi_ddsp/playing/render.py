@@ -1,4 +1,8 @@
-"""From notes to sound: perform a score, play the performance, and hear it, all at once or a stretch at a time."""
+"""From notes to sound: perform a score, play the performance, and hear it, all at once or a stretch at a time.
+
+`perform` gives every note its expression, `play` turns notes with expression into the synthesizer's controls,
+`synthesise` makes them sound, and `stream` does the last two 10 s at a time.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +22,8 @@ from course_lib.scores.notes import Note, check_notes
 from course_lib.synths.tone import ToneControls
 from course_lib.synths.tone_stream import cut_stretch, join_stretches, stream_tone
 
-FRAME_RATE = 250
 STRETCH_S = 10.0
-TAIL_S = 0.5
+TAIL_S = 0.5  # how long a voice goes on behind its last note
 Notes = Iterable[Note | Sequence[float]]
 
 
@@ -87,32 +90,30 @@ def play_stretches(
     n_frames: int | None = None,
 ) -> Iterator[ToneControls]:
     """As `play`, 10 s at a time; together they are what `play` returns."""
-    band = players or load_players()
-    plan = NotePlan(check_notes(notes), expression, band.synthesis.config.frame_rate)
-    pitch_row, tone_row = band.pitch.indices([instrument]), band.synthesis.indices([instrument])
-    rate, context = plan.rate, band.synthesis.config.context
+    players = players or load_players()
+    pitch, synthesis = players.pitch, players.synthesis
+    plan = NotePlan(check_notes(notes), expression, synthesis.config.frame_rate)
+    pitch_id, synthesis_id = pitch.indices([instrument]), synthesis.indices([instrument])
+    rate, context = plan.rate, synthesis.config.context
     last = max(note.end_s for note in plan.notes)
     total = check_count(math.ceil((last + TAIL_S) * rate) if n_frames is None else n_frames, "n_frames")
-    stretch = round(STRETCH_S * rate)
-    starts = range(0, total + context, stretch)
-    curve = band.pitch.generate(
-        (plan.features(at, min(stretch, total + context - at)) for at in starts),
-        pitch_row,
-        torch.Generator().manual_seed(seed),
-    )
-    semitones, begin = torch.zeros(0), 0  # of the frames from `begin` on
-    for start in range(0, total, stretch):
-        end = min(start + stretch, total)
+    length = round(STRETCH_S * rate)
+    # The synthesis generator looks ahead, so the pitch runs on behind the end, and is generated ahead of each stretch.
+    features = (plan.features(at, min(length, total + context - at)) for at in range(0, total + context, length))
+    generated = pitch.generate(features, pitch_id, torch.Generator().manual_seed(seed))
+    semitones, begin = torch.zeros(0), 0  # off the note, of the frames from `begin` on
+    for start in range(0, total, length):
+        end = min(start + length, total)
         while begin + len(semitones) < end + context:
-            semitones = torch.cat([semitones, next(curve)])
-        a = max(0, start - context)
-        semitones, begin = semitones[a - begin :], a
-        near = semitones[: end + context - a]
+            semitones = torch.cat([semitones, next(generated)])
+        first = max(0, start - context)
+        semitones, begin = semitones[first - begin :], first
+        wide = semitones[: end + context - first]
         with torch.no_grad():
-            raw = band.synthesis(plan.features(a, len(near)).unsqueeze(0), near.unsqueeze(0), tone_row)
-        own, here = plan.owner(start, end - start), slice(start - a, end - a)
-        f0 = midi_to_hz(plan.pitch[own] + near[here])
-        controls = band.synthesis.controls(raw[:, here], f0.unsqueeze(0))
+            raw = synthesis(plan.features(first, len(wide)).unsqueeze(0), wide.unsqueeze(0), synthesis_id)
+        own = slice(start - first, end - first)
+        f0 = midi_to_hz(plan.pitch[plan.note_index(start, end - start)] + wide[own])
+        controls = synthesis.controls(raw[:, own], f0.unsqueeze(0))
         yield ToneControls(*(x[0] for x in controls))
 
 
@@ -158,10 +159,10 @@ def stream(
 
     Chapter: book/midi_ddsp/end_to_end.ipynb
     """
-    band = players or load_players()
-    c = band.synthesis.config
-    played = play_stretches(notes, expression, instrument, seed=seed, players=band, n_frames=n_frames)
-    first = next(played)  # what can be refused is refused here
+    players = players or load_players()
+    c = players.synthesis.config
+    played = play_stretches(notes, expression, instrument, seed=seed, players=players, n_frames=n_frames)
+    first = next(played)  # refuses what cannot be played now, not when the first stretch is asked for
     return sound_stretches(itertools.chain([first], played), seed, c.sample_rate, c.sample_rate // c.frame_rate)
 
 
@@ -170,30 +171,3 @@ def sound_stretches(stretches: Iterable[ToneControls], seed: int, sample_rate: i
     generator = torch.Generator().manual_seed(seed)
     for parts in stream_tone(stretches, sample_rate=sample_rate, hop=hop, generator=generator):
         yield parts.harmonic + parts.noise
-
-
-SHORTEST_S = 0.002  # between two onsets: half a frame
-
-
-def playable(notes: Sequence[Note]) -> tuple[list[Note], list[int]]:
-    """The notes of a voice as they are played and written: times of 0.1 ms, no overlap, a frame at least for each.
-
-    A note that the next one cuts off in its very first frame is left out. Also where each stood in order of onset.
-
-    >>> playable([Note(0.0, 2.0, 60), Note(1.0, 0.0001, 62), Note(1.001, 1.0, 64)])[1]
-    [0, 2]
-    """
-    kept: list[Note] = []
-    places: list[int] = []
-    for place, note in enumerate(sorted(notes, key=lambda note: note.onset_s)):
-        note = note._replace(onset_s=round(note.onset_s, 4), duration_s=max(round(note.duration_s, 4), 1 / FRAME_RATE))
-        if kept:
-            gap = note.onset_s - kept[-1].onset_s
-            if gap >= SHORTEST_S and round(note.onset_s * FRAME_RATE) > round(kept[-1].onset_s * FRAME_RATE):
-                kept[-1] = kept[-1]._replace(duration_s=round(min(kept[-1].duration_s, gap), 4))
-            else:
-                kept.pop()
-                places.pop()
-        kept.append(note)
-        places.append(place)
-    return kept, places
