@@ -151,10 +151,12 @@ def listen_to(
     model: DDSPInference, p: Performance, f0: Tensor | None = None, told: bool = True
 ) -> tuple[ToneControls, Tensor]:
     """The controls the network hears in a performance (…), and what they sound like."""
-    who = model.indices([p.instrument if told else None])
+    instrument_id = model.indices([p.instrument if told else None])
     with torch.no_grad():
-        controls = model.controls(p.audio[None], (p.f0_hz if f0 is None else f0)[None], p.loudness_db[None], who)
-        sound = model.synthesise(controls, who)["sound"][0]
+        controls = model.controls(
+            p.audio[None], (p.f0_hz if f0 is None else f0)[None], p.loudness_db[None], instrument_id
+        )
+        sound = model.synthesise(controls, instrument_id)["sound"][0]
     return ToneControls(*(x[0] for x in controls)), sound
 
 

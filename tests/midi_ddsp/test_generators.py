@@ -195,21 +195,21 @@ def test_classes_are_cents() -> None:
 def test_playing_steps_through_the_network_that_was_trained(band: Players) -> None:
     """Frame by frame, by hand, equals the GRU over the whole, told what was drawn."""
     features = NotePlan(NOTES, KNOBS).features(0, 120)
-    who = band.pitch.indices(["violin"])
-    (semitones,) = band.pitch.generate([features], who, torch.Generator().manual_seed(0), nucleus=1e-6)
+    instrument_id = band.pitch.indices(["violin"])
+    (semitones,) = band.pitch.generate([features], instrument_id, torch.Generator().manual_seed(0), nucleus=1e-6)
     drawn = pitch_class(semitones)
     told = torch.cat([torch.tensor([UNKNOWN]), drawn[:-1]])
     with torch.no_grad():
-        logits = band.pitch(features[None], told[None], who)[0]
+        logits = band.pitch(features[None], told[None], instrument_id)[0]
     assert torch.equal(logits.argmax(-1), drawn)
 
 
 def test_pitch_runs_through_stretches_and_follows_its_seed(band: Players) -> None:
     features = NotePlan(NOTES, KNOBS).features(0, 200)
-    who = band.pitch.indices(["flute"])
+    instrument_id = band.pitch.indices(["flute"])
 
     def drawn(parts: list[torch.Tensor], seed: int) -> torch.Tensor:
-        return torch.cat(list(band.pitch.generate(parts, who, torch.Generator().manual_seed(seed))))
+        return torch.cat(list(band.pitch.generate(parts, instrument_id, torch.Generator().manual_seed(seed))))
 
     whole = drawn([features], 1)
     assert torch.equal(whole, drawn([features[:70], features[70:]], 1))
