@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 import torch
@@ -57,6 +58,7 @@ class PitchedPart(Protocol):
         """`start` for a stretch that begins with the last frame of these controls (n_frames, …)."""
 
 
+@dataclass(frozen=True)
 class HarmonicPart:
     """The harmonic synthesizer as a tone's pitched part; a stretch starts at a phase, in turns."""
 

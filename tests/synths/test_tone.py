@@ -63,6 +63,13 @@ def test_raw_numbers_become_controls_in_order() -> None:
         tone_controls(raw, f0, n_harmonics=4, n_bands=2, sample_rate=RATE)
 
 
+@pytest.mark.parametrize("method", ["fast", "reference"])
+def test_a_sound_may_begin_at_any_phase(method: str) -> None:
+    got = harmonic_synth(torch.full((4,), 1000.0), torch.ones(4), torch.ones(4, 1), 320, RATE, method=method, turns=0.3)
+    want = np.sin(2 * np.pi * (0.3 + 1000 * np.arange(320) / RATE))
+    np.testing.assert_allclose(got.numpy(), want, atol=2e-5)
+
+
 @pytest.mark.parametrize("lead", [(), (3,), (2, 2)])
 @pytest.mark.parametrize("n_samples", [3200, 3333])
 def test_a_tone_is_the_sum_of_what_the_synths_make(lead: tuple[int, ...], n_samples: int) -> None:

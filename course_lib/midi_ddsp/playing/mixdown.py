@@ -69,7 +69,7 @@ def mix_down(
                 stream(part.notes, part.controls, part.instrument, seed=seed + number, players=players)
                 for number, part in enumerate(parts)
             ]
-            for voices in together(streams):
+            for voices in in_step(streams):
                 for track, voice in zip(tracks, voices, strict=False):
                     track.add(voice)
                 mix.add(voices.T @ sides if several else voices[0])
@@ -111,7 +111,7 @@ class Track:
             yield block if self.channels == 1 else block.reshape(-1, self.channels)
 
 
-def together(streams: Sequence[Iterator[Tensor]]) -> Iterator[np.ndarray]:
+def in_step(streams: Sequence[Iterator[Tensor]]) -> Iterator[np.ndarray]:
     """Blocks (n_voices, n) from one stream of blocks (n,) for each voice; those that end first go on in silence."""
     waiting = [np.zeros(0, np.float32) for _ in streams]
     ended = [False] * len(streams)
