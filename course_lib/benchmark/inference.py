@@ -23,7 +23,7 @@ from course_lib.display.heard_phrase import hear_phrase
 from course_lib.fitting.losses import multiscale_spectral_loss
 from course_lib.midi_ddsp.checkpoint import load_inference
 from course_lib.midi_ddsp.data import Performance, load_performances
-from course_lib.midi_ddsp.hearing.network import DDSPInference, InferenceConfig
+from course_lib.midi_ddsp.hearing.inference_network import DDSPInference, InferenceConfig
 from course_lib.midi_ddsp.note_controls import (
     CONTROLS,
     VARIANTS,
@@ -151,10 +151,12 @@ def listen_to(
     model: DDSPInference, p: Performance, f0: Tensor | None = None, told: bool = True
 ) -> tuple[ToneControls, Tensor]:
     """The controls the network hears in a performance (…), and what they sound like."""
-    who = model.indices([p.instrument if told else None])
+    instrument_id = model.indices([p.instrument if told else None])
     with torch.no_grad():
-        controls = model.controls(p.audio[None], (p.f0_hz if f0 is None else f0)[None], p.loudness_db[None], who)
-        sound = model.synthesise(controls, who)["sound"][0]
+        controls = model.controls(
+            p.audio[None], (p.f0_hz if f0 is None else f0)[None], p.loudness_db[None], instrument_id
+        )
+        sound = model.synthesise(controls, instrument_id)["sound"][0]
     return ToneControls(*(x[0] for x in controls)), sound
 
 
@@ -250,7 +252,7 @@ def _after_a_rest(note: ToneControls) -> ToneControls:
 
 def _read(model: DDSPInference, sound: Tensor, pitch: float) -> Tensor:
     """The six controls of one note, heard in its sound alone: its pitch is tracked."""
-    from course_lib.midi_ddsp.hearing.hear import hear
+    from course_lib.midi_ddsp.hearing.listener import hear
 
     return hear(sound, 16_000, [(REST / 250, SWEEP_S, pitch)], network=model).expression[0]
 

@@ -21,7 +21,7 @@ from course_lib.core.units import midi_to_hz
 from course_lib.fitting.losses import multiscale_spectral_loss
 from course_lib.midi_ddsp.checkpoint import load_expression, load_pitch, load_synthesis
 from course_lib.midi_ddsp.data import load_performances
-from course_lib.midi_ddsp.hearing.hear import hear
+from course_lib.midi_ddsp.hearing.listener import hear
 from course_lib.midi_ddsp.hearing.measure import measure_expression
 from course_lib.midi_ddsp.note_controls import ATTACK_FRAMES, CONTROLS, SHORTEST_VIBRATO, extract_expression
 from course_lib.midi_ddsp.playing.conditioning import NotePlan
@@ -341,8 +341,8 @@ def prepare_plan(players: Players, notes: Sequence[Note], expression: Tensor) ->
     """What the pitch generator alone needs to play these notes."""
     plan = NotePlan(notes, expression, players.pitch.config.frame_rate)
     n_frames = round(notes[-1].end_s * plan.rate)
-    who = players.pitch.indices([players.instruments[0]])
-    return [plan.features(0, n_frames)], who, torch.Generator().manual_seed(0)
+    instrument_id = players.pitch.indices([players.instruments[0]])
+    return [plan.features(0, n_frames)], instrument_id, torch.Generator().manual_seed(0)
 
 
 def compare_pitch(players: Players, folder: Path, steps: int, work: Path | None = None) -> dict[str, Any]:
@@ -383,9 +383,9 @@ def pitch_curves(networks: dict[str, PitchGenerator], annotated: Sequence[Annota
     own = (lesson.owner == i) & lesson.sounding
     curves = {"played": lesson.semitones[own]}
     for name, network in networks.items():
-        who = network.indices([lesson.annotated.performance.instrument])
+        instrument_id = network.indices([lesson.annotated.performance.instrument])
         features = lesson.plan.features(0, len(lesson))
-        (semitones,) = network.generate([features], who, torch.Generator().manual_seed(0))
+        (semitones,) = network.generate([features], instrument_id, torch.Generator().manual_seed(0))
         curves[name] = semitones[own]
     return {name: [round(float(x), 3) for x in curve[:CURVE_FRAMES]] for name, curve in curves.items()}
 
@@ -475,9 +475,9 @@ def liveliness(network: SynthesisGenerator, annotated: Sequence[Annotated]) -> d
     sums = np.zeros(4)
     for lesson in prepare(annotated):
         features = lesson.plan.features(0, len(lesson)).unsqueeze(0)
-        who = network.indices([lesson.annotated.performance.instrument])
+        instrument_id = network.indices([lesson.annotated.performance.instrument])
         with torch.no_grad():
-            raw = network(features, lesson.semitones.unsqueeze(0), who)
+            raw = network(features, lesson.semitones.unsqueeze(0), instrument_id)
             ours = network.controls(raw, lesson.annotated.controls.f0_hz.unsqueeze(0)).distribution[0]
         heard_db, ours_db = (20 * torch.log10(x + 1e-4) for x in (lesson.annotated.controls.distribution, ours))
         first = lesson.plan.start[lesson.owner]

@@ -12,7 +12,8 @@ import numpy as np
 from course_lib.commands.arguments import PROGRAM, seed
 from course_lib.sounds.files import blocks_at, check_output, clock, read_sound, write_sound
 from course_lib.tone_transfer.checkpoint import instrument_names, load_instrument
-from course_lib.tone_transfer.render import LONGEST_S, clipped_remark, describe, transfer
+from course_lib.tone_transfer.listening import LONGEST_S
+from course_lib.tone_transfer.render import describe, transfer
 
 
 def add(commands: Any) -> None:
@@ -70,12 +71,12 @@ def run(options: argparse.Namespace) -> None:
             loudness_shift_db=options.loudness_shift,
             match=not options.no_match,
             seed=options.seed,
+            flat_tops=sound.flat_tops,
             progress=None if sys.stderr.isatty() else False,
         )
     except ValueError as error:
         raise ValueError(f"{options.input}: {error}") from error
-    clipped = [clipped_remark(sound.flat_tops)] if sound.flat_tops >= 5 else []
-    for remark in clipped + [r for r in result.remarks if "clipped" not in r]:  # the file itself knows best
+    for remark in result.remarks:
         _say(remark)
     sounds = {path: (result.parts[name] if name else result.audio).numpy() for name, path in outputs.items()}
     if options.parts is not None:

@@ -50,8 +50,20 @@ def stack(n_inputs: int, width: int, depth: int = 2) -> nn.Sequential:
     return nn.Sequential(*layers)
 
 
+def every_frame(vectors: Tensor, n_frames: int) -> Tensor:
+    """Repeat (batch, width) along the frames: (batch, n_frames, width)."""
+    return vectors.unsqueeze(1).expand(-1, n_frames, -1)
+
+
+def check_instruments(config: Any) -> None:
+    """Keep a config's `instruments` as a tuple, as JSON gives a list; ValueError unless all names differ."""
+    object.__setattr__(config, "instruments", tuple(config.instruments))
+    if len(set(config.instruments)) < len(config.instruments):
+        raise ValueError(f"instruments must be different names; got {config.instruments}")
+
+
 def instrument_indices(instruments: Sequence[str], known: Sequence[str]) -> Tensor:
-    """Where each instrument stands among the known ones; ValueError lists them."""
+    """Rows of an embedding, (n,) int64: where each instrument stands among the known ones; ValueError lists them."""
     unknown = [name for name in instruments if name not in known]
     if unknown:
         raise ValueError(f"there is no {unknown[0]!r} among the instruments; there are {', '.join(known) or 'none'}")

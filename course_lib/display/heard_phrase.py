@@ -30,7 +30,7 @@ class Phrase(NamedTuple):
 
 def hear_phrase() -> tuple[np.ndarray, np.ndarray]:
     """Hear the phrase anew: f0_hz (250,), float32, and levels (250, 125), uint8, half decibels above −127.5 dB."""
-    from course_lib.midi_ddsp.hearing.hear import hear
+    from course_lib.midi_ddsp.hearing.listener import hear
 
     audio, _ = load_audio(data_path(f"midi_ddsp/performances/{PIECE}.flac"), 16_000, mono=True)
     controls = hear(audio, 16_000, [], instrument=PIECE.split("/")[0]).controls

@@ -52,7 +52,7 @@ def play_phrase() -> tuple[np.ndarray, np.ndarray]:
         controls = play(notes, expression, player, seed=seed, n_frames=FRAMES * EVERY)
         tuned = tune_to_bass(notes, phrase[-1])
         plans = [NotePlan(line, expression) for line in (notes, tuned)]
-        own = plans[0].owner(0, FRAMES * EVERY)
+        own = plans[0].note_index(0, FRAMES * EVERY)
         curves = torch.stack([hz_to_midi(controls.f0_hz), *(plan.pitch[own] for plan in plans)])
         pitches.append((curves[:, ::EVERY] * CENTS).round())
         shares = controls.amplitude.unsqueeze(-1) * controls.distribution

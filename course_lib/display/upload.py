@@ -97,7 +97,7 @@ def play_midi(path: str | Path, instrument: str | None = None, seed: int | None 
     from course_lib.display.audio import listen
     from course_lib.midi_ddsp import mix, perform, play, synthesise
     from course_lib.midi_ddsp.playing.players import instrument_of, out_of_range
-    from course_lib.midi_ddsp.playing.render import playable
+    from course_lib.midi_ddsp.playing.voices import playable
     from course_lib.scores import read_midi
 
     try:

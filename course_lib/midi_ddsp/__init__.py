@@ -2,8 +2,8 @@
 
 from course_lib.midi_ddsp.checkpoint import load_inference, save_inference
 from course_lib.midi_ddsp.data import Performance, load_performances
-from course_lib.midi_ddsp.hearing.hear import Heard, hear
-from course_lib.midi_ddsp.hearing.network import DDSPInference, InferenceConfig
+from course_lib.midi_ddsp.hearing.inference_network import DDSPInference, InferenceConfig
+from course_lib.midi_ddsp.hearing.listener import Heard, hear
 from course_lib.midi_ddsp.note_controls import CONTROLS, extract_expression
 from course_lib.midi_ddsp.playing.conditioning import NotePlan
 from course_lib.midi_ddsp.playing.ensemble import even_pans, mix, pan_gain, tune_to_bass

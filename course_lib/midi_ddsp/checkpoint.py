@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from course_lib.midi_ddsp.hearing.network import DDSPInference, InferenceConfig
+from course_lib.midi_ddsp.hearing.inference_network import DDSPInference, InferenceConfig
 from course_lib.midi_ddsp.playing.expression_generator import ExpressionConfig, ExpressionGenerator
 from course_lib.midi_ddsp.playing.pitch_generator import PitchConfig, PitchGenerator
 from course_lib.midi_ddsp.playing.synthesis_generator import SynthesisConfig, SynthesisGenerator

@@ -19,12 +19,15 @@ VARIANTS = ("mended", "original")
 FLOOR_DB = {"mended": -140.0, "original": -80.0}  # −140 dB is where `exp_sigmoid` ends
 VIBRATO_HZ = (3.0, 9.0)
 SHORTEST_VIBRATO = 50  # frames; a note must be longer
-WIDEST_SEMITONES = 2.0  # what is further from the note than this is taken for a slip of the tracker
-SLIP_SEMITONES = 1.5  # the same for the mended form, off the note's own glide…
-NEAR_SEMITONES = 0.4  # … and where a note begins or ends further off than this, its neighbour still rings
-MOST_RATES = 64
+# A frame whose pitch is further from the note than this is taken for a slip of the tracker.
+WIDEST_SEMITONES = 2.0
+# The mended form measures slips from the note's own glide, where a smaller distance tells them from a vibrato.
+SLIP_SEMITONES = 1.5
+# Frames at a note's ends that lie further than this from its glide belong to a neighbour that still rings.
+NEAR_SEMITONES = 0.4
+MOST_RATES = 64  # tried for the vibrato that is fitted together with the glide
 CLIP_FRAMES = 1000  # the original's clips of 4 s: the vibrato's spectrum has bins of 0.25 Hz
-ATTACK_FRAMES = 10
+ATTACK_FRAMES = 10  # 40 ms
 
 
 def volume(amplitude: Any, variant: str = "mended") -> Tensor:
@@ -109,8 +112,8 @@ def vibrato(f0_hz: Any, pitch: float, frame_rate: float = 250, variant: str = "m
     if variant == "mended":
         deviation = straightened_deviation(f0, pitch, frame_rate)
     else:
-        deviation, here = _deviation(f0, pitch)
-        deviation = torch.where(here, deviation, 0.0)
+        deviation, trusted = _deviation(f0, pitch)
+        deviation = torch.where(trusted, deviation, 0.0)
         deviation = deviation - deviation.mean()
     spectrum = torch.fft.rfft(deviation * _tukey(n).to(f0), n_fft).abs() / n
     eligible = eligible.to(f0.device)
@@ -131,29 +134,31 @@ def straightened_deviation(f0_hz: Tensor, pitch: float, frame_rate: float = 250)
     Returns:
         (n_frames,), semitones, turned round (note less played); 0 in frames that are not the note's own.
     """
-    deviation, here = _deviation(f0_hz, pitch)
+    deviation, trusted = _deviation(f0_hz, pitch)
     n = len(deviation)
-    if not bool(here.any()):
+    if not bool(trusted.any()):
         return torch.zeros_like(deviation)
     # A rough line that neither a few slips nor the end of the note before can turn: through the medians of both halves.
-    early, late = (part[mask] for part, mask in zip(deviation.split(-(-n // 2)), here.split(-(-n // 2)), strict=True))
-    rough = deviation[here].median().expand(n)
+    half = -(-n // 2)
+    early, late = deviation[:half][trusted[:half]], deviation[half:][trusted[half:]]
+    rough = deviation[trusted].median().expand(n)
     if len(early) and len(late):
         slope = (late.median() - early.median()) / (n / 2)
         rough = (early.median() + late.median()) / 2 + slope * (torch.arange(n).to(deviation) - (n - 1) / 2)
     off = (deviation - rough).abs()
-    near = here & (off <= NEAR_SEMITONES)
-    here = here & (off <= SLIP_SEMITONES) & (near.cumsum(0) > 0) & (near.flip(0).cumsum(0).flip(0) > 0)
-    filled = torch.where(here, deviation, rough)
+    near = trusted & (off <= NEAR_SEMITONES)
+    between_the_ends = (near.cumsum(0) > 0) & (near.flip(0).cumsum(0).flip(0) > 0)
+    own = trusted & (off <= SLIP_SEMITONES) & between_the_ends
+    filled = torch.where(own, deviation, rough)
     n_fft = max(CLIP_FRAMES, 4 * n)
     rates = torch.arange(n_fft // 2 + 1, dtype=torch.float64) * frame_rate / n_fft
     rates = rates[(rates >= VIBRATO_HZ[0]) & (rates <= VIBRATO_HZ[1]) & (rates * n / frame_rate > 1.0)]
     rates = rates[:: -(-len(rates) // MOST_RATES) or 1]  # in a long note the sine hardly leans on the line
-    return torch.where(here, filled - _glide(filled, rates / frame_rate), 0.0)
+    return torch.where(own, filled - _glide(filled, rates / frame_rate), 0.0)
 
 
 def _deviation(f0: Tensor, pitch: float) -> tuple[Tensor, Tensor]:
-    """Semitones from the note (n_frames,), and where they are to be believed."""
+    """Semitones from the note (n_frames,), and a mask of the frames whose pitch can be trusted."""
     deviation = torch.where(f0 > 0, pitch - hz_to_midi(f0), 0.0)
     return deviation, (f0 > 0) & (deviation.abs() <= WIDEST_SEMITONES)
 
@@ -229,21 +234,21 @@ def extract_expression(
             "the controls must be those of one sound, with as many frames each; got "
             + ", ".join(f"{name} {tuple(value.shape)}" for name, value in controls._asdict().items())
         )
-    owner = note_frames(ordered, len(f0), frame_rate).note
+    note_index = note_frames(ordered, len(f0), frame_rate).note
     rows = []
     for i, note in enumerate(ordered):
-        own = (owner == i).nonzero().squeeze(-1).to(f0.device)
-        if not len(own):
+        frames = (note_index == i).nonzero().squeeze(-1).to(f0.device)
+        if not len(frames):
             rows.append(amplitude.new_full((6,), math.nan))
             continue
-        a = amplitude[own]
+        a = amplitude[frames]
         values = (
             volume(a, variant),
             volume_fluctuation(a, variant),
             volume_peak_position(a),
-            vibrato(f0[own], note.pitch, frame_rate, variant),
-            brightness(distribution[own]),
-            attack_noise(noise[own[:ATTACK_FRAMES]], variant),
+            vibrato(f0[frames], note.pitch, frame_rate, variant),
+            brightness(distribution[frames]),
+            attack_noise(noise[frames[:ATTACK_FRAMES]], variant),
         )
         rows.append(torch.stack([value.to(amplitude) for value in values]))
     return torch.stack(rows) if rows else amplitude.new_zeros(0, 6)

@@ -87,6 +87,11 @@ def write_voices(path: str | Path, voices: Mapping[str, tuple[Sequence[Note], Te
     _write(path, (*COLUMNS, VOICE), rows)
 
 
+def as_written(controls: Tensor) -> Tensor:
+    """Controls as they come back from a table: −1 … 3, four decimals."""
+    return (controls.double().clamp(LOWEST, HIGHEST) * 1e4).round().div(1e4).float()
+
+
 def _lines(notes: Sequence[Note], controls: Tensor, tail: list[str]) -> list[list[str]]:
     if tuple(controls.shape) != (len(notes), len(CONTROLS)):
         raise ValueError(f"controls must be ({len(notes)}, {len(CONTROLS)}), a row a note; got {tuple(controls.shape)}")

@@ -67,8 +67,8 @@ def load_urmp(folder: str | Path, instruments: Sequence[str] | None = None) -> l
     _check_complete(parts, set(INSTRUMENTS) if wanted is None else wanted)
     chosen = [part for part in parts if wanted is None or part.code in wanted]
     if not chosen:
-        there = ", ".join(sorted({INSTRUMENTS[part.code] for part in parts}))
-        raise ValueError(f"nobody in {folder} plays {', '.join(instruments or ())}; it has {there}")
+        played = ", ".join(sorted({INSTRUMENTS[part.code] for part in parts}))
+        raise ValueError(f"nobody in {folder} plays {', '.join(instruments or ())}; it has {played}")
     return [_read(part) for part in chosen]
 
 
@@ -105,12 +105,12 @@ def _check_complete(parts: list[_Part], wanted: set[str]) -> None:
             if part.code in wanted and not part.path(kind).is_file():
                 raise ValueError(f"a file of URMP is missing: {part.path(kind)}; unpack it again")
     for folder in sorted({part.folder for part in parts}):
-        here = [part for part in parts if part.folder == folder]
+        known = [part for part in parts if part.folder == folder]
         words = folder.name.split("_")  # NN_Title, then a code a player
         n_players = next((i for i, word in enumerate(reversed(words)) if word not in INSTRUMENTS), len(words))
         for number, code in enumerate(words[len(words) - n_players :], 1):
-            if code in wanted and number not in {part.number for part in here}:
-                lost = _Part(folder, number, code, here[0].piece).path("AuSep")
+            if code in wanted and number not in {part.number for part in known}:
+                lost = _Part(folder, number, code, known[0].piece).path("AuSep")
                 raise ValueError(f"a file of URMP is missing: {lost}; unpack it again")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import torch
@@ -174,6 +175,7 @@ def harmonic_synth(
     *,
     mask: bool = True,
     method: str = "fast",
+    turns: float = 0.0,
 ) -> Tensor:
     """Synthesise A[n] · Σ_k α̂_k[n] · sin(k·φ[n]): K harmonics of one accumulated phase.
 
@@ -186,6 +188,7 @@ def harmonic_synth(
         mask: silence harmonics at or above Nyquist (valid controls already are); False lets them alias.
         method: "reference" computes the formula as it stands, K sines a sample; "fast" gives the same sound and the
             same gradients in a tenth of the time and memory, but no second derivatives.
+        turns: phase of the first sample, 1 being a full turn, for a stretch of a longer sound.
 
     Returns:
         (…, n_samples). f0 is interpolated linearly (beside a rest the neighbour's pitch is kept), and so is the product
@@ -213,12 +216,14 @@ def harmonic_synth(
             f"got {f0.detach().max().item():g} Hz. Lower it or raise the sample rate"
         )
     shares = _mask(shares, f0, rate) if mask else shares * (f0 > 0).unsqueeze(-1)
-    return METHODS[method](f0, shares, n_samples, rate)
+    return METHODS[method](f0, shares, n_samples, rate, turns)
 
 
-def harmonic_sum_reference(f0_hz: Tensor, shares: Tensor, n_samples: int, sample_rate: float) -> Tensor:
+def harmonic_sum_reference(
+    f0_hz: Tensor, shares: Tensor, n_samples: int, sample_rate: float, turns: float = 0.0
+) -> Tensor:
     """Σ_k a_k[n] · sin(k·φ[n]), line by line: f0_hz (…, n_frames) and shares (…, n_frames, K) → (…, n_samples)."""
-    phase = instantaneous_phase(upsample_frequency(f0_hz, n_samples), sample_rate)
+    phase = instantaneous_phase(upsample_frequency(f0_hz, n_samples), sample_rate) + 2 * math.pi * turns
     k = torch.arange(1, shares.shape[-1] + 1, device=phase.device, dtype=phase.dtype)
     sines = torch.sin(phase.unsqueeze(-1) * k)  # (…, n_samples, K)
     return (upsample(shares, n_samples, dim=-2) * sines).sum(-1)

@@ -1,10 +1,18 @@
-"""A tone: harmonics and filtered noise from named controls."""
+"""A tone: harmonics, filtered noise and a room from named controls. `tone_stream` makes it a stretch at a time."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
 
+import torch
 from torch import Tensor
+
+from course_lib.core.checks import as_tensor
+from course_lib.core.frame_phase import frame_lines, frame_phase, frames_of
+from course_lib.effects.reverb import fft_convolve
+from course_lib.synths.harmonic import harmonic_controls, harmonic_synth
+from course_lib.synths.noise import filtered_noise, noise_controls
 
 
 class ToneControls(NamedTuple):
@@ -18,3 +26,134 @@ class ToneControls(NamedTuple):
     amplitude: Tensor
     distribution: Tensor
     noise_magnitudes: Tensor
+
+
+class ToneParts(NamedTuple):
+    """The parts of a sound, (…, n_samples) each; one that was left out is silent.
+
+    harmonic: what follows the pitch. noise: filtered noise. room: what the room adds to both.
+    """
+
+    harmonic: Tensor
+    noise: Tensor
+    room: Tensor
+
+    @property
+    def sound(self) -> Tensor:
+        """All of them together, (…, n_samples)."""
+        return self.harmonic + self.noise + self.room
+
+
+class PitchedPart(Protocol):
+    """What `tone` and `stream_tone` need of the part that follows the pitch, so that another can take its place.
+
+    Its controls are a named tuple like `ToneControls`: of tensors with their frames on the axis behind the batch, with
+    f0_hz and noise_magnitudes among them, and whatever else the part needs.
+    """
+
+    def sound(self, controls: Any, n_samples: int, sample_rate: float, start: Any = None) -> Tensor:
+        """(…, n_samples) of controls (…, n_frames, …); `start` is None at the beginning of a sound."""
+
+    def advance(self, controls: Any, hop: int, sample_rate: float, start: Any) -> Any:
+        """`start` for a stretch that begins with the last frame of these controls (n_frames, …)."""
+
+
+@dataclass(frozen=True)
+class HarmonicPart:
+    """The harmonic synthesizer as a tone's pitched part; a stretch starts at a phase, in turns."""
+
+    def sound(self, controls: ToneControls, n_samples: int, sample_rate: float, start: float | None = None) -> Tensor:
+        """`harmonic_synth` of these controls, from this phase on."""
+        f0_hz, amplitude, distribution, _ = controls
+        return harmonic_synth(f0_hz, amplitude, distribution, n_samples, sample_rate, turns=start or 0.0)
+
+    def advance(self, controls: ToneControls, hop: int, sample_rate: float, start: float | None) -> float:
+        """Phase at which the last frame begins, in turns."""
+        f0 = controls.f0_hz
+        frames = frames_of(len(f0), len(f0) * hop, f0.device)
+        step, bend = frame_lines(f0, frames, sample_rate)
+        phase = frame_phase(step[None], bend[None], (f0 == 0)[None], frames).start
+        return ((start or 0.0) + float(phase[-1])) % 1.0
+
+
+HARMONICS = HarmonicPart()
+
+
+def tone_controls(raw: Any, f0_hz: Any, *, n_harmonics: int, n_bands: int, sample_rate: float) -> ToneControls:
+    """Turn raw numbers, as a network gives them, into controls.
+
+    Args:
+        raw: (…, n_frames, 1 + n_harmonics + n_bands), any real number: amplitude, distribution, noise; or
+            (…, n_frames, 1 + n_harmonics) for a tone without noise.
+        f0_hz: (…, n_frames), Hz; passed on untouched.
+        n_harmonics, n_bands: how many.
+        sample_rate: Hz.
+
+    Returns:
+        ToneControls: see `harmonic_controls` and `noise_controls`; the magnitudes are 0 without noise.
+
+    Raises:
+        ValueError: as `harmonic_controls`; a number of raw numbers that is neither of the two.
+
+    Source: Engel et al., DDSP, 2020, appendix B. Chapter: book/tone_transfer/decoder.ipynb
+    """
+    numbers = as_tensor(raw, "raw")
+    size = numbers.shape[-1] if numbers.ndim else 0
+    if size not in (1 + n_harmonics, 1 + n_harmonics + n_bands):
+        raise ValueError(
+            f"raw must hold 1 + {n_harmonics} + {n_bands} numbers a frame, or 1 + {n_harmonics} without noise; got "
+            f"shape {tuple(numbers.shape)}"
+        )
+    harmonic = harmonic_controls(numbers[..., 0], numbers[..., 1 : 1 + n_harmonics], f0_hz, sample_rate)
+    if size == 1 + n_harmonics:
+        return ToneControls(*harmonic, numbers.new_zeros(*numbers.shape[:-1], n_bands))
+    return ToneControls(*harmonic, noise_controls(numbers[..., 1 + n_harmonics :]))
+
+
+def tone(
+    controls: Any,
+    *,
+    n_samples: int,
+    sample_rate: float,
+    pitched: PitchedPart = HARMONICS,
+    noise: bool = True,
+    room: Any = None,
+    generator: torch.Generator | None = None,
+) -> ToneParts:
+    """Synthesise a tone from its controls, part by part, with gradients to all of them.
+
+    Args:
+        controls: ToneControls (…, n_frames, …), or those of another pitched part.
+        n_samples: length of the sound.
+        sample_rate: Hz.
+        pitched: what follows the pitch.
+        noise: False leaves the noise out, and draws none.
+        room: impulse response, (n_taps,) or (…, n_taps); tap 0 is ignored, as in `reverb`. None: dry.
+        generator: of the noise; a fixed seed if None.
+
+    Returns:
+        ToneParts.
+
+    Raises:
+        ValueError: as `harmonic_synth`, `filtered_noise` and `reverb`.
+
+    Source: Engel et al., DDSP, 2020. Chapter: book/tone_transfer/decoder.ipynb
+
+    >>> still = ToneControls(torch.tensor([4000.0]), torch.tensor([0.5]), torch.ones(1, 1), torch.zeros(1, 2))
+    >>> tone(still, n_samples=4, sample_rate=16_000).sound.round(decimals=3)
+    tensor([ 0.0000,  0.5000, -0.0000, -0.5000])
+    """
+    harmonic = pitched.sound(controls, n_samples, sample_rate)
+    if noise:
+        hiss = filtered_noise(controls.noise_magnitudes, n_samples, generator)
+    else:
+        hiss = torch.zeros_like(harmonic)
+    if room is None:
+        return ToneParts(harmonic, hiss, torch.zeros_like(harmonic))
+    return ToneParts(harmonic, hiss, fft_convolve(harmonic + hiss, without_direct_sound(room)))
+
+
+def without_direct_sound(room: Any) -> Tensor:
+    """An impulse response with 0 as tap 0: the dry sound is passed on as it is."""
+    response = as_tensor(room, "room")
+    return torch.cat([torch.zeros_like(response[..., :1]), response[..., 1:]], -1)

@@ -96,8 +96,8 @@ class MeanTimbre:
 def loudness_correlation(sound: Tensor, asked_db: Tensor, sample_rate: int, gate_db: float = -60.0) -> float:
     """Pearson's r between the loudness of a sound and the loudness that was asked for, where it was above the gate."""
     measured = loudness_db(sound.detach(), sample_rate)
-    there = asked_db > gate_db
-    return float(torch.corrcoef(torch.stack([measured[there], asked_db[there]]))[0, 1])
+    mask = asked_db > gate_db
+    return float(torch.corrcoef(torch.stack([measured[mask], asked_db[mask]]))[0, 1])
 
 
 def pitch_error_cents(sound: Tensor, asked_hz: Tensor, sample_rate: int, asked_db: Tensor) -> Tensor:

@@ -10,10 +10,8 @@ from torch import Tensor, nn
 
 from course_lib.core.checks import check_count, check_sample_rate
 from course_lib.core.networks import scale_inputs
-from course_lib.effects.reverb import Reverb, reverb
-from course_lib.synths.harmonic import harmonic_controls, harmonic_synth
-from course_lib.synths.noise import filtered_noise, noise_controls
-from course_lib.synths.tone import ToneControls
+from course_lib.effects.reverb import Reverb
+from course_lib.synths.tone import ToneControls, tone, tone_controls
 from course_lib.tone_transfer.decoder import ToneDecoder
 from course_lib.tone_transfer.encoder import TimbreEncoder
 
@@ -104,12 +102,8 @@ class ToneTransfer(nn.Module):
         raw, state = self.decoder(inputs.reshape(-1, n_frames, 2), flat, state)
         raw = raw.reshape(*leading, n_frames, -1)
         f0 = torch.as_tensor(f0_hz, dtype=raw.dtype, device=raw.device)
-        harmonic = harmonic_controls(raw[..., 0], raw[..., 1 : 1 + c.n_harmonics], f0, c.sample_rate)
-        if c.use_noise:
-            noise = noise_controls(raw[..., 1 + c.n_harmonics :])
-        else:
-            noise = raw.new_zeros(*leading, n_frames, c.n_bands)
-        return ToneControls(*harmonic, noise), state
+        controls = tone_controls(raw, f0, n_harmonics=c.n_harmonics, n_bands=c.n_bands, sample_rate=c.sample_rate)
+        return controls, state
 
     def synthesise(
         self, controls: ToneControls, n_samples: int, generator: torch.Generator | None = None
@@ -124,14 +118,16 @@ class ToneTransfer(nn.Module):
         Returns:
             {"harmonic", "noise", "room", "sound"}, each (…, n_samples); the sound is the sum of the other three.
         """
-        rate = self.config.sample_rate
-        harmonic = harmonic_synth(controls.f0_hz, controls.amplitude, controls.distribution, n_samples, rate)
-        noise = torch.zeros_like(harmonic)
-        if self.config.use_noise:
-            noise = filtered_noise(controls.noise_magnitudes, n_samples, generator)
-        dry = harmonic + noise
-        wet = dry if self.reverb is None else reverb(dry, self.reverb.impulse_response)
-        return {"harmonic": harmonic, "noise": noise, "room": wet - dry, "sound": wet}
+        parts = tone(controls, n_samples=n_samples, generator=generator, **self.tone_settings())
+        return {**parts._asdict(), "sound": parts.sound}
+
+    def tone_settings(self) -> dict[str, Any]:
+        """What `tone` and `stream_tone` need to know of this instrument besides its controls."""
+        return {
+            "sample_rate": self.config.sample_rate,
+            "noise": self.config.use_noise,
+            "room": None if self.reverb is None else self.reverb.impulse_response,
+        }
 
     def forward(
         self,

@@ -16,12 +16,10 @@ import soundfile
 import torch
 
 from course_lib.__main__ import main
-from course_lib.commands.render import together, voice_names
 from course_lib.midi_ddsp import read_controls, read_voices, write_voices
 from course_lib.midi_ddsp.checkpoint import save_expression, save_pitch, save_synthesis
 from course_lib.midi_ddsp.playing.expression_generator import ExpressionConfig, ExpressionGenerator
 from course_lib.midi_ddsp.playing.pitch_generator import PitchConfig, PitchGenerator
-from course_lib.midi_ddsp.playing.render import playable
 from course_lib.midi_ddsp.playing.synthesis_generator import SynthesisConfig, SynthesisGenerator
 from course_lib.midi_ddsp.table import COLUMNS
 from course_lib.scores import Note, Score, Voice, write_midi
@@ -45,11 +43,11 @@ def small_players(folder: Path, loud: float = 0.5) -> Path:
     with torch.no_grad():
         tone.raw.bias[0] += loud
     curve = PitchGenerator(PitchConfig(width=8, hidden=8, n_embedding=2, instruments=INSTRUMENTS))
-    taste = ExpressionGenerator(ExpressionConfig(width=8, hidden=8, n_embedding=2, instruments=INSTRUMENTS))
+    expression = ExpressionGenerator(ExpressionConfig(width=8, hidden=8, n_embedding=2, instruments=INSTRUMENTS))
     folder.mkdir(exist_ok=True)
     save_synthesis(folder / "synthesis.safetensors", tone, {})
     save_pitch(folder / "pitch.safetensors", curve, {})
-    save_expression(folder / "expression.safetensors", taste, {})
+    save_expression(folder / "expression.safetensors", expression, {})
     return folder
 
 
@@ -266,13 +264,6 @@ def test_a_folder_that_may_not_be_written_to(run: Run, solo: Path, tmp_path: Pat
     assert code == 2 and "may not be written to" in err
 
 
-def test_names_of_voices_are_different_lines() -> None:
-    names = ("Horn", "Horn", "Horn (2)", "", "=1+1", "a\nb\u2028c", " x ", '"q",;')
-    said = voice_names(Score(tuple(Voice(name, 0, TUNE) for name in names)))
-    assert len(set(said)) == len(names) and all(name.isprintable() and name == name.strip() for name in said)
-    assert said == ["Horn", "Horn (2)", "Horn (2) (2)", "Voice 4", "1+1", "a b c", "x", '"q",;']
-
-
 def test_strange_names_go_through_a_table(run: Run, tmp_path: Path) -> None:
     song, table = tmp_path / "s.mid", tmp_path / "c.csv"
     write_midi(song, Score(tuple(Voice(name, 40, TUNE) for name in ('a "b", c;', "../../x", "Ünïcode 𝄞", "a/b"))))
@@ -281,21 +272,6 @@ def test_strange_names_go_through_a_table(run: Run, tmp_path: Path) -> None:
     assert run(song, tmp_path / "b.wav", "--instrument", "violin", "--performance", table)[0] == 0
     assert (tmp_path / "a.wav").read_bytes() == (tmp_path / "b.wav").read_bytes()
     assert sorted(p.name for p in stems.iterdir()) == ["1-a-b-c.wav", "2-x.wav", "3-Ünïcode.wav", "4-a-b.wav"]
-
-
-def test_playable_notes_have_a_frame_each() -> None:
-    notes, places = playable([Note(1.0, 5, 60), Note(0, 1e-9, 61), Note(0.001, 1e-9, 62), Note(1.00001, 0.5, 63)])
-    assert places == [1, 3] and notes == [Note(0.001, 0.004, 62), Note(1.0, 0.5, 63)]
-    assert playable([]) == ([], [])
-
-
-def test_streams_of_any_blocks_come_together() -> None:
-    long, short = torch.arange(10.0), torch.arange(4.0) + 100
-    blocks = list(together([iter(long.split(3)), iter(short.split(4)), iter(())]))
-    whole = np.concatenate(blocks, 1)
-    assert whole.shape == (3, 10) and whole[0].tolist() == long.tolist()
-    assert whole[1].tolist() == [*short.tolist(), *[0] * 6] and not whole[2].any()
-    assert list(together([])) == []
 
 
 def test_in_a_shell(players: Path, solo: Path, tmp_path: Path) -> None:

@@ -50,8 +50,8 @@ def players(folder: Path) -> Path:
     tone = SynthesisGenerator(SynthesisConfig(**shape, **known))
     save_synthesis(folder / "synthesis.safetensors", tone, {})
     save_pitch(folder / "pitch.safetensors", PitchGenerator(PitchConfig(width=4, hidden=4, **known)), {})
-    taste = ExpressionGenerator(ExpressionConfig(width=4, hidden=4, **known))
-    save_expression(folder / "expression.safetensors", taste, {})
+    expression = ExpressionGenerator(ExpressionConfig(width=4, hidden=4, **known))
+    save_expression(folder / "expression.safetensors", expression, {})
     return folder
 
 

@@ -136,7 +136,7 @@ def test_a_stretch_of_features_is_cut_from_the_whole() -> None:
     whole = plan.features(0, 400)
     for first, count in ((0, 1), (24, 3), (120, 100), (350, 50)):
         assert torch.equal(plan.features(first, count), whole[first : first + count])
-    assert plan.owner(0, 400)[0] == 0 and plan.owner(349, 1) == 2
+    assert plan.note_index(0, 400)[0] == 0 and plan.note_index(349, 1) == 2
 
 
 @pytest.mark.parametrize(
@@ -195,21 +195,21 @@ def test_classes_are_cents() -> None:
 def test_playing_steps_through_the_network_that_was_trained(band: Players) -> None:
     """Frame by frame, by hand, equals the GRU over the whole, told what was drawn."""
     features = NotePlan(NOTES, KNOBS).features(0, 120)
-    who = band.pitch.indices(["violin"])
-    (semitones,) = band.pitch.generate([features], who, torch.Generator().manual_seed(0), nucleus=1e-6)
+    instrument_id = band.pitch.indices(["violin"])
+    (semitones,) = band.pitch.generate([features], instrument_id, torch.Generator().manual_seed(0), nucleus=1e-6)
     drawn = pitch_class(semitones)
     told = torch.cat([torch.tensor([UNKNOWN]), drawn[:-1]])
     with torch.no_grad():
-        logits = band.pitch(features[None], told[None], who)[0]
+        logits = band.pitch(features[None], told[None], instrument_id)[0]
     assert torch.equal(logits.argmax(-1), drawn)
 
 
 def test_pitch_runs_through_stretches_and_follows_its_seed(band: Players) -> None:
     features = NotePlan(NOTES, KNOBS).features(0, 200)
-    who = band.pitch.indices(["flute"])
+    instrument_id = band.pitch.indices(["flute"])
 
     def drawn(parts: list[torch.Tensor], seed: int) -> torch.Tensor:
-        return torch.cat(list(band.pitch.generate(parts, who, torch.Generator().manual_seed(seed))))
+        return torch.cat(list(band.pitch.generate(parts, instrument_id, torch.Generator().manual_seed(seed))))
 
     whole = drawn([features], 1)
     assert torch.equal(whole, drawn([features[:70], features[70:]], 1))
@@ -366,7 +366,7 @@ def test_annotations_are_heard_once(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     def deaf(*_: object, **__: object) -> None:
         raise AssertionError("heard again")
 
-    monkeypatch.setattr("course_lib.midi_ddsp.hearing.network.DDSPInference.controls", deaf)
+    monkeypatch.setattr("course_lib.midi_ddsp.hearing.inference_network.DDSPInference.controls", deaf)
     second = annotate([a.performance], cache=tmp_path)[0]
     assert torch.equal(first.expression, second.expression)
     louder = replace(a.performance, audio=2 * a.performance.audio)

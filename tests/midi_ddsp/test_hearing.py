@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import sys
 from dataclasses import replace
@@ -32,6 +31,7 @@ from course_lib.midi_ddsp import (
 )
 from course_lib.midi_ddsp.checkpoint import FORMAT
 from course_lib.midi_ddsp.data import draw_performances
+from course_lib.midi_ddsp.hearing import listener
 from course_lib.midi_ddsp.hearing.features import SpectralFeatures
 from course_lib.midi_ddsp.training import train_inference as training_module
 from course_lib.scores import Note
@@ -304,11 +304,10 @@ def test_a_table_that_is_none(tmp_path: Path) -> None:
 
 
 def test_long_recordings_are_heard_in_pieces_and_it_does_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
-    module = importlib.import_module("course_lib.midi_ddsp.hearing.hear")  # the package's `hear` is the function
     sound, f0 = tone(5.0)
     model = small()
     whole = hear(sound, 16000, [(0, 5, 57)], f0_hz=f0, network=model)
-    monkeypatch.setattr(module, "PIECE_S", 1.5)
+    monkeypatch.setattr(listener, "STRETCH_S", 1.5)
     pieces = hear(sound, 16000, [(0, 5, 57)], f0_hz=f0, network=model)
     for a, b in zip(whole.controls, pieces.controls, strict=True):
         assert torch.allclose(a, b, rtol=2e-2, atol=1e-4)

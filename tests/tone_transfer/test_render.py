@@ -26,7 +26,8 @@ from course_lib.tone_transfer import (
 )
 from course_lib.tone_transfer.checkpoint import instrument_names
 from course_lib.tone_transfer.data import instrument_statistics, sounding_frames
-from course_lib.tone_transfer.render import Performance, decode, listen_to, render, stretches
+from course_lib.tone_transfer.listening import HeardCurves, listen_to, stretches
+from course_lib.tone_transfer.render import decode, render
 from tests.helpers import ROOT
 
 RATE = 16_000
@@ -72,11 +73,11 @@ def song(tmp_path: Path) -> Path:
     return tmp_path / "song.wav"
 
 
-def performance(n_frames: int) -> Performance:
+def curves(n_frames: int) -> HeardCurves:
     """A gliding, swelling one with a rest."""
     t = torch.arange(n_frames) / n_frames
     gate = ((t < 0.4) | (t > 0.5)).float()
-    return Performance(220.0 * 2.0 ** (2.0 * t), torch.ones(n_frames), -50.0 + 30.0 * torch.sin(9 * t), gate)
+    return HeardCurves(220.0 * 2.0 ** (2.0 * t), torch.ones(n_frames), -50.0 + 30.0 * torch.sin(9 * t), gate)
 
 
 # Stretches.
@@ -86,7 +87,7 @@ def performance(n_frames: int) -> Performance:
 @pytest.mark.parametrize("changes", [{}, {"n_bands": 65}, {"use_noise": False}, {"use_reverb": False}])
 @torch.no_grad()
 def test_stretches_leave_no_seam(stretch_s: float, changes: dict[str, object]) -> None:
-    model, played = small(**changes), performance(300)
+    model, played = small(**changes), curves(300)
     model.decoder.raw.bias += 2.0  # loud, noise too
     if model.reverb is not None:
         model.reverb.impulse_response *= 30.0

@@ -14,8 +14,7 @@ class SpectralFeatures(nn.Module):
 
     kind "harmonic": in a long window (64 ms, so that the harmonics of a low cello stand apart) the level of all
     harmonics together, of each at k·f0, and of what lies between them at (k + ½)·f0; then 64 mel bands of a short
-    window (16 ms, for onsets and for noise). kind "mel", as the original: 64
-    mel bands of an 8 ms window.
+    window (16 ms, for onsets and for noise). kind "mel", as the original: 64 mel bands of an 8 ms window.
 
     Args:
         sample_rate: Hz.

@@ -18,7 +18,7 @@ from course_lib.scores.notes import Note, check_notes, note_frames
 from course_lib.synths.tone import ToneControls
 
 FRAME_RATE = 250
-SURE = 0.5
+SURE = 0.5  # confidence of the tracker from which its pitch is taken
 NEAR_SEMITONES = 1.5  # what a tracker hears further from the note is another octave, or noise
 RAYLEIGH_DB = 2.51  # the mean of a noise's level in dB lies so far below the level of its power
 FLOOR_DB = -140.0
@@ -31,7 +31,7 @@ def measure_tone(
     n_harmonics: int = 60,
     n_bands: int = 65,
 ) -> ToneControls:
-    """Measure what a synthesizer would have been told, in the sound alone.
+    """Measure the controls of a synthesizer in the sound alone.
 
     The pitch is tracked; where the tracker is unsure, or more than 1.5 semitones from the note, the note's own pitch
     is taken. Levels are then measured at every multiple of half the pitch: at whole multiples lie the harmonics, the
@@ -59,9 +59,9 @@ def measure_tone(
     hop = round(sample_rate / FRAME_RATE)
     n_frames = len(sound) // hop
     sound = sound[: n_frames * hop]
-    owner = note_frames(ordered, n_frames, FRAME_RATE).note
-    held = torch.cummax(owner, 0).values.clamp(min=0)  # rests go on at the pitch of the note before
-    pitch = torch.tensor([float(note.pitch) for note in ordered])[held]
+    note_index = note_frames(ordered, n_frames, FRAME_RATE).note
+    last_note = torch.cummax(note_index, 0).values.clamp(min=0)  # rests go on at the pitch of the note before
+    pitch = torch.tensor([float(note.pitch) for note in ordered])[last_note]
     low, high = float(pitch.min()), float(pitch.max())
     track = track_f0(
         sound, sample_rate, 1 / FRAME_RATE, float(midi_to_hz(low - 2)), min(float(midi_to_hz(high + 2)), 4000.0)

@@ -1,4 +1,4 @@
-"""What the generators are told about every frame: its note, how it is to be played, and what is near."""
+"""The conditioning of the generators, frame by frame: the note, how it is to be played, and its neighbours."""
 
 from __future__ import annotations
 
@@ -66,20 +66,20 @@ class NotePlan:
         self.following = torch.cat([self.start[1:], far])
         self.end = end.minimum(self.following)
 
-    def owner(self, first: int, count: int) -> Tensor:
-        """(count,) int64: the note that began last, which owns also the rest behind it; the first before it begins."""
+    def note_index(self, first: int, count: int) -> Tensor:
+        """(count,) int64: the note that began last, through the rest behind it; the first one before it begins."""
         return torch.searchsorted(self.start, torch.arange(first, first + count), right=True).clamp(min=1) - 1
 
     def sounding(self, first: int, count: int) -> Tensor:
-        """(count,) bool: whether the owner is held."""
-        frames, own = torch.arange(first, first + count), self.owner(first, count)
-        return (frames >= self.start[own]) & (frames < self.end[own])
+        """(count,) bool: whether that note is held."""
+        frames, note = torch.arange(first, first + count), self.note_index(first, count)
+        return (frames >= self.start[note]) & (frames < self.end[note])
 
     def features(self, first: int, count: int) -> Tensor:
         """Describe the frames first … first + count − 1: (count, len(FEATURES)), numbers of about −1 … 1."""
         check_count(count, "count")
-        frames, own = torch.arange(first, first + count), self.owner(first, count)
-        start, end = self.start[own], self.end[own]
+        frames, note = torch.arange(first, first + count), self.note_index(first, count)
+        start, end = self.start[note], self.end[note]
         began = (frames >= start).float()
         held = began * (frames < end)
         over = (frames >= end).float()
@@ -89,7 +89,7 @@ class NotePlan:
         legato = torch.exp(-gap / 0.03)
         zero = interval.new_zeros(1)
         columns = [
-            (self.pitch[own] - MIDDLE_PITCH) / PITCH_SPAN,
+            (self.pitch[note] - MIDDLE_PITCH) / PITCH_SPAN,
             held,
             held * (frames == start),
             held * (frames == end - 1),
@@ -102,9 +102,9 @@ class NotePlan:
             over * torch.exp(-past.clamp(min=0) / 0.03),
             over * past.clamp(0, LONGEST_S) / LONGEST_S,
             ((end - start) / self.rate).float().clamp(max=LONGEST_S) / LONGEST_S,
-            torch.cat([zero, interval])[own],
-            torch.cat([zero, legato])[own],
-            torch.cat([interval, zero])[own],
-            torch.cat([legato, zero])[own],
+            torch.cat([zero, interval])[note],
+            torch.cat([zero, legato])[note],
+            torch.cat([interval, zero])[note],
+            torch.cat([legato, zero])[note],
         ]
-        return torch.cat([self.expression[own] * began.unsqueeze(-1), torch.stack(columns, -1)], -1)
+        return torch.cat([self.expression[note] * began.unsqueeze(-1), torch.stack(columns, -1)], -1)

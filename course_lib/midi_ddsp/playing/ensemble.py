@@ -81,7 +81,7 @@ def mix(
     tensor([[0.5000, 0.0000],
             [0.0000, 0.2500]])
     """
-    voices = _together(stems)
+    voices = _as_voices(stems)
     n_voices = len(voices)
     places = even_pans(n_voices) if pans is None else as_tensor(pans, "pans")
     levels = torch.zeros(n_voices) if gains_db is None else check_finite(as_tensor(gains_db, "gains_db"), "gains_db")
@@ -126,7 +126,7 @@ def tune_to_bass(notes: Iterable[Note], bass: Iterable[Note]) -> list[Note]:
     return tuned
 
 
-def _together(stems: Tensor | Sequence[Any]) -> Tensor:
+def _as_voices(stems: Tensor | Sequence[Any]) -> Tensor:
     """(n_voices, n_samples)."""
     if isinstance(stems, Tensor):
         voices = check_audio(stems, "stems")

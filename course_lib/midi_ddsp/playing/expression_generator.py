@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from course_lib.core.checks import check_count
-from course_lib.core.networks import instrument_indices, stack
+from course_lib.core.networks import check_instruments, every_frame, instrument_indices, stack
 from course_lib.midi_ddsp.note_controls import CONTROLS
 from course_lib.midi_ddsp.playing.conditioning import MIDDLE_PITCH, PITCH_SPAN
 from course_lib.scores.notes import Note, check_notes
@@ -18,6 +18,7 @@ N_CONTROLS = len(CONTROLS)
 N_NOTE_FEATURES = 7
 LOWEST, HIGHEST = 0.0, 1.25  # where a performance's controls lie; what is generated is cut off there
 LEAST_SPREAD = 0.02
+RAW_SPREAD = -1.5  # its softplus is 0.2, the spread of an untrained network
 
 
 @dataclass(frozen=True)
@@ -30,20 +31,19 @@ class ExpressionConfig:
     instruments: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "instruments", tuple(self.instruments))
+        check_instruments(self)
         for name in ("width", "hidden", "n_embedding"):
             check_count(getattr(self, name), name)
-        if len(set(self.instruments)) < len(self.instruments):
-            raise ValueError(f"instruments must be different names; got {self.instruments}")
 
 
 class ExpressionGenerator(nn.Module):
-    """Notes in; for each the six controls out, as a mean and a spread, told how the notes before were played.
+    """Notes in; for each the six controls out, as a mean and a spread, given how the notes before were played.
 
     A GRU in each direction reads the notes, and leads to what is usual for each. Another one goes from note to note
     and hears how far the note before, and all notes so far, were off what is usual: it moves the mean and narrows the
     spread. The original gives one number for each control, so it plays a score in one way only; a mean and a spread
-    can be drawn from. Within a note the six are drawn independently; a mood lasts because the next note is told.
+    can be drawn from. Within a note the six are drawn independently; a mood lasts because the next note is given what
+    was drawn.
 
     Args:
         config: its shape; the default has about 13,000 weights: more learn the performances by heart.
@@ -69,45 +69,48 @@ class ExpressionGenerator(nn.Module):
         """Rows of the embedding."""
         return instrument_indices(instruments, self.config.instruments).to(self.mood.weight.device)
 
-    def forward(self, features: Tensor, previous: Tensor, known: Tensor, instrument: Tensor) -> tuple[Tensor, Tensor]:
-        """Teacher forcing: every note is told how the one before it was played, or that this is not known.
+    def forward(
+        self, features: Tensor, previous: Tensor, known: Tensor, instrument_id: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Teacher forcing: every note is given how the one before it was played, or that this is not known.
 
         Args:
             features: (batch, n_notes, n_features), from `note_features`.
             previous: (batch, n_notes, 6), of the note before.
             known: (batch, n_notes), 1 where `previous` is to be believed, 0 where it is hidden.
-            instrument: (batch,), from `indices`.
+            instrument_id: (batch,), from `indices`.
 
         Returns:
             Mean and standard deviation, (batch, n_notes, 6) each.
         """
-        usual = self._usual(features, instrument)
-        told = known.unsqueeze(-1)
-        off = (previous - usual[..., :N_CONTROLS].roll(1, 1)) * told
-        so_far = off.cumsum(1) / told.cumsum(1).clamp(min=1.0)
-        h, _ = self.play(torch.cat([off, so_far, told], -1))
+        usual = self._usual(features, instrument_id)
+        mask = known.unsqueeze(-1)
+        off = (previous - usual[..., :N_CONTROLS].roll(1, 1)) * mask
+        so_far = off.cumsum(1) / mask.cumsum(1).clamp(min=1.0)
+        h, _ = self.play(torch.cat([off, so_far, mask], -1))
         return self._spread(usual + self.mood(self.dropout(h)))
 
-    def _usual(self, features: Tensor, instrument: Tensor) -> Tensor:
-        who = self.embedding(instrument).unsqueeze(1).expand(-1, features.shape[1], -1)
-        x = self.input(torch.cat([features, who], -1))
+    def _usual(self, features: Tensor, instrument_id: Tensor) -> Tensor:
+        embedded = every_frame(self.embedding(instrument_id), features.shape[1])
+        x = self.input(torch.cat([features, embedded], -1))
         around, _ = self.read(x)
         out: Tensor = self.usual(torch.cat([self.dropout(around), x], -1))
+        # An untrained mean lies in the middle of 0 … 1.
         return out + 0.5 * (torch.arange(2 * N_CONTROLS, device=out.device) < N_CONTROLS)
 
     def _spread(self, raw: Tensor) -> tuple[Tensor, Tensor]:
         mean, spread = raw.chunk(2, -1)
-        return mean, LEAST_SPREAD + nn.functional.softplus(spread - 1.5)
+        return mean, LEAST_SPREAD + nn.functional.softplus(spread + RAW_SPREAD)
 
     @torch.no_grad()
     def generate(
-        self, notes: Sequence[Note | Sequence[float]], instrument: Tensor, generator: torch.Generator | None = None
+        self, notes: Sequence[Note | Sequence[float]], instrument_id: Tensor, generator: torch.Generator | None = None
     ) -> Tensor:
-        """Play a score.
+        """Generate the expression of a score.
 
         Args:
             notes: of one voice.
-            instrument: (1,), from `indices`.
+            instrument_id: (1,), from `indices`.
             generator: of the draws; None takes every mean, the same each time.
 
         Returns:
@@ -116,12 +119,12 @@ class ExpressionGenerator(nn.Module):
         ordered = check_notes(notes)
         if not ordered:
             return torch.zeros(0, N_CONTROLS)
-        usual = self._usual(note_features(ordered).unsqueeze(0).to(self.mood.weight), instrument)
+        usual = self._usual(note_features(ordered).unsqueeze(0).to(self.mood.weight), instrument_id)
         off = so_far = torch.zeros(1, N_CONTROLS).to(usual)
         h, rows = None, []
         for i in range(len(ordered)):
-            told = torch.full((1, 1), float(i > 0)).to(usual)
-            out, h = self.play(torch.cat([off, so_far, told], -1).unsqueeze(1), h)
+            known = torch.full((1, 1), float(i > 0)).to(usual)
+            out, h = self.play(torch.cat([off, so_far, known], -1).unsqueeze(1), h)
             mean, spread = self._spread(usual[:, i] + self.mood(out[:, 0]))
             drawn = 0.0 if generator is None else spread.cpu() * torch.randn(spread.shape, generator=generator)
             row = (mean + torch.as_tensor(drawn).to(mean)).clamp(LOWEST, HIGHEST)

@@ -9,20 +9,20 @@ import torch
 from torch import Tensor, nn
 
 from course_lib.core.checks import check_count
-from course_lib.core.networks import instrument_indices, stack
+from course_lib.core.networks import check_instruments, every_frame, instrument_indices, stack
 from course_lib.midi_ddsp.playing.conditioning import FEATURES
 
 CENTS = 100  # classes on either side of the note, 1 cent apart
 N_CLASSES = 2 * CENTS + 1
-UNKNOWN = N_CLASSES  # the previous frame's pitch, hidden
-NUCLEUS = 0.95
+UNKNOWN = N_CLASSES  # stands for the class of the frame before where it is hidden
+NUCLEUS = 0.95  # the unlikely classes that make up the rest are never drawn
 
 
 @dataclass(frozen=True)
 class PitchConfig:
     """Everything that fixes the shape of a `PitchGenerator`.
 
-    regression: predict one number instead of 201 probabilities; feedback: tell every frame what the one before was.
+    regression: predict one number instead of 201 probabilities; feedback: give every frame the class of the one before.
     Both are only switched to show why the original does as it does.
     """
 
@@ -35,11 +35,9 @@ class PitchConfig:
     feedback: bool = True
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "instruments", tuple(self.instruments))
+        check_instruments(self)
         for name in ("frame_rate", "width", "hidden", "n_embedding"):
             check_count(getattr(self, name), name)
-        if len(set(self.instruments)) < len(self.instruments):
-            raise ValueError(f"instruments must be different names; got {self.instruments}")
 
 
 class PitchGenerator(nn.Module):
@@ -69,34 +67,34 @@ class PitchGenerator(nn.Module):
         """Rows of the embedding."""
         return instrument_indices(instruments, self.config.instruments).to(self.output.weight.device)
 
-    def forward(self, features: Tensor, previous: Tensor, instrument: Tensor) -> Tensor:
-        """Teacher forcing: every frame is told the pitch class of the frame before it.
+    def forward(self, features: Tensor, previous: Tensor, instrument_id: Tensor) -> Tensor:
+        """Teacher forcing: every frame is given the pitch class of the frame before it.
 
         Args:
             features: (batch, n_frames, n_features), from `NotePlan`.
             previous: (batch, n_frames) int64 classes; `UNKNOWN` hides one.
-            instrument: (batch,), from `indices`.
+            instrument_id: (batch,), from `indices`.
 
         Returns:
             (batch, n_frames, 201) logits, or (batch, n_frames, 1) semitones for a regression.
         """
-        z = self._look(features, instrument)
+        z = self._look(features, instrument_id)
         h, _ = self.gru(torch.cat([z, self.previous(previous)], -1))
         return self.output(torch.cat([self.norm(h), z], -1))
 
-    def _look(self, features: Tensor, instrument: Tensor) -> Tensor:
-        who = self.embedding(instrument).unsqueeze(1).expand(-1, features.shape[1], -1)
-        return self.input(torch.cat([features, who], -1))
+    def _look(self, features: Tensor, instrument_id: Tensor) -> Tensor:
+        embedded = every_frame(self.embedding(instrument_id), features.shape[1])
+        return self.input(torch.cat([features, embedded], -1))
 
     @torch.no_grad()
     def generate(
-        self, stretches: Iterable[Tensor], instrument: Tensor, generator: torch.Generator, nucleus: float = NUCLEUS
+        self, stretches: Iterable[Tensor], instrument_id: Tensor, generator: torch.Generator, nucleus: float = NUCLEUS
     ) -> Iterator[Tensor]:
-        """Play: each frame's class is drawn, and told to the next frame.
+        """Generate: each frame's class is drawn, and given to the next frame.
 
         Args:
             stretches: of features (n_frames, n_features), one behind the other; what is remembered runs through.
-            instrument: (1,), from `indices`.
+            instrument_id: (1,), from `indices`.
             generator: on the CPU, of the draws.
             nucleus: drawn from the likeliest classes that together have this probability.
 
@@ -113,16 +111,17 @@ class PitchGenerator(nn.Module):
         table = self.previous.weight @ w_in[:, width:].T + b_in
         w_h, w_out = w_h.T.contiguous(), self.output.weight[:, : self.config.hidden].T.contiguous()
         for features in stretches:
-            z = self._look(features.unsqueeze(0), instrument)[0]
-            seen, told = z @ w_in[:, :width].T, z @ self.output.weight[:, self.config.hidden :].T + self.output.bias
+            z = self._look(features.unsqueeze(0), instrument_id)[0]
+            to_gates = z @ w_in[:, :width].T
+            to_output = z @ self.output.weight[:, self.config.hidden :].T + self.output.bias
             draws = torch.rand(len(features), generator=generator).tolist()
             classes = []
             for i, draw in enumerate(draws):
-                reset, update, new = (seen[i] + table[token]).chunk(3)
+                reset, update, new = (to_gates[i] + table[token]).chunk(3)
                 h_reset, h_update, h_new = torch.addmv(b_h, w_h.T, h).chunk(3)
                 candidate = torch.tanh(new + torch.sigmoid(reset + h_reset) * h_new)
                 h = torch.lerp(candidate, h, torch.sigmoid(update + h_update))
-                out = told[i] + self.norm(h) @ w_out
+                out = to_output[i] + self.norm(h) @ w_out
                 classes.append(self._class(out, draw, nucleus))
                 token = classes[-1] if self.config.feedback else UNKNOWN
             yield (torch.tensor(classes, dtype=torch.float32) - CENTS) / CENTS

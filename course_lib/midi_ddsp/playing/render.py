@@ -1,30 +1,29 @@
-"""From notes to sound: perform a score, play the performance, and hear it, all at once or a stretch at a time."""
+"""From notes to sound: perform a score, play the performance, and hear it, all at once or a stretch at a time.
+
+`perform` gives every note its expression, `play` turns notes with expression into the synthesizer's controls,
+`synthesise` makes them sound, and `stream` does the last two 10 s at a time.
+"""
 
 from __future__ import annotations
 
 import itertools
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from course_lib.core.checks import check_count
-from course_lib.core.frame_phase import frame_lines, frame_phase, frames_of
 from course_lib.core.units import midi_to_hz
-from course_lib.effects.fir import shape_noise
-from course_lib.kernels.harmonic import harmonic_sum
 from course_lib.midi_ddsp.playing.conditioning import NotePlan
 from course_lib.midi_ddsp.playing.players import Players, load_players
 from course_lib.scores.notes import Note, check_notes
-from course_lib.synths.harmonic import mask_above_nyquist
-from course_lib.synths.noise import white_noise
 from course_lib.synths.tone import ToneControls
+from course_lib.synths.tone_stream import cut_stretch, join_stretches, stream_tone
 
-FRAME_RATE = 250
 STRETCH_S = 10.0
-TAIL_S = 0.5
+TAIL_S = 0.5  # how long a voice goes on behind its last note
 Notes = Iterable[Note | Sequence[float]]
 
 
@@ -77,8 +76,8 @@ def play(
 
     Source: Wu et al., MIDI-DDSP, 2022. Chapter: book/midi_ddsp/playing.ipynb
     """
-    parts = list(play_stretches(notes, expression, instrument, seed=seed, players=players, n_frames=n_frames))
-    return ToneControls(*(torch.cat(x) for x in zip(*parts, strict=True)))
+    stretches = play_stretches(notes, expression, instrument, seed=seed, players=players, n_frames=n_frames)
+    return join_stretches(list(stretches))
 
 
 def play_stretches(
@@ -91,32 +90,30 @@ def play_stretches(
     n_frames: int | None = None,
 ) -> Iterator[ToneControls]:
     """As `play`, 10 s at a time; together they are what `play` returns."""
-    band = players or load_players()
-    plan = NotePlan(check_notes(notes), expression, band.synthesis.config.frame_rate)
-    pitch_row, tone_row = band.pitch.indices([instrument]), band.synthesis.indices([instrument])
-    rate, context = plan.rate, band.synthesis.config.context
+    players = players or load_players()
+    pitch, synthesis = players.pitch, players.synthesis
+    plan = NotePlan(check_notes(notes), expression, synthesis.config.frame_rate)
+    pitch_id, synthesis_id = pitch.indices([instrument]), synthesis.indices([instrument])
+    rate, context = plan.rate, synthesis.config.context
     last = max(note.end_s for note in plan.notes)
     total = check_count(math.ceil((last + TAIL_S) * rate) if n_frames is None else n_frames, "n_frames")
-    stretch = round(STRETCH_S * rate)
-    starts = range(0, total + context, stretch)
-    curve = band.pitch.generate(
-        (plan.features(at, min(stretch, total + context - at)) for at in starts),
-        pitch_row,
-        torch.Generator().manual_seed(seed),
-    )
-    semitones, begin = torch.zeros(0), 0  # of the frames from `begin` on
-    for start in range(0, total, stretch):
-        end = min(start + stretch, total)
+    length = round(STRETCH_S * rate)
+    # The synthesis generator looks ahead, so the pitch runs on behind the end, and is generated ahead of each stretch.
+    features = (plan.features(at, min(length, total + context - at)) for at in range(0, total + context, length))
+    generated = pitch.generate(features, pitch_id, torch.Generator().manual_seed(seed))
+    semitones, begin = torch.zeros(0), 0  # off the note, of the frames from `begin` on
+    for start in range(0, total, length):
+        end = min(start + length, total)
         while begin + len(semitones) < end + context:
-            semitones = torch.cat([semitones, next(curve)])
-        a = max(0, start - context)
-        semitones, begin = semitones[a - begin :], a
-        near = semitones[: end + context - a]
+            semitones = torch.cat([semitones, next(generated)])
+        first = max(0, start - context)
+        semitones, begin = semitones[first - begin :], first
+        wide = semitones[: end + context - first]
         with torch.no_grad():
-            raw = band.synthesis(plan.features(a, len(near)).unsqueeze(0), near.unsqueeze(0), tone_row)
-        own, here = plan.owner(start, end - start), slice(start - a, end - a)
-        f0 = midi_to_hz(plan.pitch[own] + near[here])
-        controls = band.synthesis.controls(raw[:, here], f0.unsqueeze(0))
+            raw = synthesis(plan.features(first, len(wide)).unsqueeze(0), wide.unsqueeze(0), synthesis_id)
+        own = slice(start - first, end - first)
+        f0 = midi_to_hz(plan.pitch[plan.note_index(start, end - start)] + wide[own])
+        controls = synthesis.controls(raw[:, own], f0.unsqueeze(0))
         yield ToneControls(*(x[0] for x in controls))
 
 
@@ -136,8 +133,8 @@ def synthesise(controls: ToneControls, *, seed: int = 0, sample_rate: int = 16_0
     """
     length = round(STRETCH_S * sample_rate / hop)
     n_frames = controls.f0_hz.shape[-1]
-    cut = (ToneControls(*(x[at : at + length] for x in controls)) for at in range(0, n_frames, length))
-    return torch.cat(list(sound_stretches(cut, seed=seed, sample_rate=sample_rate, hop=hop)))
+    cut = (cut_stretch(controls, slice(at, at + length)) for at in range(0, n_frames, length))
+    return torch.cat(list(sound_stretches(cut, seed, sample_rate, hop)))
 
 
 def stream(
@@ -162,104 +159,15 @@ def stream(
 
     Chapter: book/midi_ddsp/end_to_end.ipynb
     """
-    band = players or load_players()
-    c = band.synthesis.config
-    played = play_stretches(notes, expression, instrument, seed=seed, players=band, n_frames=n_frames)
-    first = next(played)  # what can be refused is refused here
-    return sound_stretches(
-        itertools.chain([first], played), seed=seed, sample_rate=c.sample_rate, hop=c.sample_rate // c.frame_rate
-    )
+    players = players or load_players()
+    c = players.synthesis.config
+    played = play_stretches(notes, expression, instrument, seed=seed, players=players, n_frames=n_frames)
+    first = next(played)  # refuses what cannot be played now, not when the first stretch is asked for
+    return sound_stretches(itertools.chain([first], played), seed, c.sample_rate, c.sample_rate // c.frame_rate)
 
 
-@torch.no_grad()
-def sound_stretches(
-    stretches: Iterable[ToneControls], *, seed: int = 0, sample_rate: int = 16_000, hop: int = 64
-) -> Iterator[Tensor]:
-    """Hear controls that come a stretch at a time; where they are cut is not heard.
-
-    Args:
-        stretches: of controls (n_frames, …), one behind the other, none empty.
-        seed: of the noise.
-        sample_rate: Hz.
-        hop: samples a frame.
-
-    Yields:
-        (n_frames · hop,) of each stretch.
-    """
-    generator, turns = torch.Generator().manual_seed(seed), 0.0
-    before: _Stretch | None = None
-    here: _Stretch | None = None
-    for controls in itertools.chain(stretches, [None]):
-        after = None
-        if controls is not None:
-            white = white_noise((len(controls.f0_hz) * hop,), generator, controls.f0_hz)
-            after = _Stretch(controls, white)
-        if here is not None:
-            f0, amplitude, distribution, magnitudes = here.controls
-            n_frames = len(f0)
-            reach = 2 + -(-(magnitudes.shape[-1] - 1) // hop)  # a frame of noise reaches a hop and half a filter
-            shares = mask_above_nyquist(amplitude.unsqueeze(-1) * distribution, f0, sample_rate)
-            if after is not None:  # the frame that the last one leads to
-                next_f0, next_amplitude, next_shares = (x[:1] for x in after.controls[:3])
-                f0 = torch.cat([f0, next_f0])
-                more = mask_above_nyquist(next_amplitude.unsqueeze(-1) * next_shares, next_f0, sample_rate)
-                shares = torch.cat([shares, more])
-            tone = harmonic_sum(f0, shares, len(f0) * hop, sample_rate, turns)[: n_frames * hop]
-            turns = _advance(f0, n_frames, hop, sample_rate, turns)
-            near = [x for x in (before and before.last(reach, hop), here, after and after.first(reach, hop)) if x]
-            hiss = shape_noise(
-                torch.cat([x.white for x in near]), torch.cat([x.controls.noise_magnitudes for x in near])
-            )
-            skip = len(near[0].white) if before is not None else 0
-            yield tone + hiss[skip : skip + n_frames * hop]
-        before, here = here, after
-
-
-class _Stretch(NamedTuple):
-    """Controls, and the white noise that belongs to them."""
-
-    controls: ToneControls
-    white: Tensor
-
-    def first(self, n_frames: int, hop: int) -> _Stretch:
-        return _Stretch(ToneControls(*(x[:n_frames] for x in self.controls)), self.white[: n_frames * hop])
-
-    def last(self, n_frames: int, hop: int) -> _Stretch:
-        return _Stretch(ToneControls(*(x[-n_frames:] for x in self.controls)), self.white[-n_frames * hop :])
-
-
-def _advance(f0: Tensor, n_frames: int, hop: int, sample_rate: int, turns: float) -> float:
-    """Phase, in turns, at which the frame behind `n_frames` begins."""
-    if len(f0) == n_frames:
-        return 0.0  # nothing follows
-    layout = frames_of(len(f0), len(f0) * hop, f0.device)
-    step, bend = frame_lines(f0, layout, sample_rate)
-    start = frame_phase(step[None], bend[None], (f0 == 0)[None], layout).start[:, 0]
-    return (turns + float(start[n_frames])) % 1.0
-
-
-SHORTEST_S = 0.002  # between two onsets: half a frame
-
-
-def playable(notes: Sequence[Note]) -> tuple[list[Note], list[int]]:
-    """The notes of a voice as they are played and written: times of 0.1 ms, no overlap, a frame at least for each.
-
-    A note that the next one cuts off in its very first frame is left out. Also where each stood in order of onset.
-
-    >>> playable([Note(0.0, 2.0, 60), Note(1.0, 0.0001, 62), Note(1.001, 1.0, 64)])[1]
-    [0, 2]
-    """
-    kept: list[Note] = []
-    places: list[int] = []
-    for place, note in enumerate(sorted(notes, key=lambda note: note.onset_s)):
-        note = note._replace(onset_s=round(note.onset_s, 4), duration_s=max(round(note.duration_s, 4), 1 / FRAME_RATE))
-        if kept:
-            gap = note.onset_s - kept[-1].onset_s
-            if gap >= SHORTEST_S and round(note.onset_s * FRAME_RATE) > round(kept[-1].onset_s * FRAME_RATE):
-                kept[-1] = kept[-1]._replace(duration_s=round(min(kept[-1].duration_s, gap), 4))
-            else:
-                kept.pop()
-                places.pop()
-        kept.append(note)
-        places.append(place)
-    return kept, places
+def sound_stretches(stretches: Iterable[ToneControls], seed: int, sample_rate: int, hop: int) -> Iterator[Tensor]:
+    """Dry sound of controls that come a stretch at a time: (n_frames · hop,) of each."""
+    generator = torch.Generator().manual_seed(seed)
+    for parts in stream_tone(stretches, sample_rate=sample_rate, hop=hop, generator=generator):
+        yield parts.harmonic + parts.noise

@@ -9,12 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from course_lib.core.checks import check_count, check_sample_rate
-from course_lib.core.networks import instrument_indices, stack
+from course_lib.core.networks import check_instruments, every_frame, instrument_indices, stack
 from course_lib.midi_ddsp.note_controls import CONTROLS
 from course_lib.midi_ddsp.playing.conditioning import FEATURES
-from course_lib.synths.harmonic import harmonic_controls
-from course_lib.synths.noise import noise_controls
-from course_lib.synths.tone import ToneControls
+from course_lib.synths.tone import ToneControls, tone_controls
 
 
 @dataclass(frozen=True)
@@ -36,7 +34,7 @@ class SynthesisConfig:
     instruments: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "instruments", tuple(self.instruments))
+        check_instruments(self)
         check_sample_rate(self.sample_rate)
         for name in ("frame_rate", "n_harmonics", "width", "channels", "stacks", "dilations", "n_embedding"):
             check_count(getattr(self, name), name)
@@ -45,8 +43,6 @@ class SynthesisConfig:
             raise ValueError("at most 12 dilations and 64 stacks")
         if self.sample_rate % self.frame_rate:
             raise ValueError(f"frame_rate must divide sample_rate {self.sample_rate}; got {self.frame_rate}")
-        if len(set(self.instruments)) < len(self.instruments):
-            raise ValueError(f"instruments must be different names; got {self.instruments}")
 
     @property
     def context(self) -> int:
@@ -104,19 +100,19 @@ class SynthesisGenerator(nn.Module):
         """Rows of the embedding."""
         return instrument_indices(instruments, self.config.instruments).to(self.raw.weight.device)
 
-    def forward(self, features: Tensor, semitones: Tensor, instrument: Tensor) -> Tensor:
+    def forward(self, features: Tensor, semitones: Tensor, instrument_id: Tensor) -> Tensor:
         """Raw numbers of every frame.
 
         Args:
             features: (batch, n_frames, n_features), from `NotePlan`.
             semitones: (batch, n_frames), off the note.
-            instrument: (batch,), from `indices`.
+            instrument_id: (batch,), from `indices`.
 
         Returns:
             (batch, n_frames, 1 + n_harmonics + n_bands).
         """
-        who = self.embedding(instrument).unsqueeze(1).expand(-1, features.shape[1], -1)
-        z = self.input(torch.cat([features, semitones.unsqueeze(-1), who], -1))
+        embedded = every_frame(self.embedding(instrument_id), features.shape[1])
+        z = self.input(torch.cat([features, semitones.unsqueeze(-1), embedded], -1))
         x = self.enter(z.transpose(1, 2)).transpose(1, 2)
         for block in self.blocks:
             x = block(x)
@@ -125,5 +121,4 @@ class SynthesisGenerator(nn.Module):
     def controls(self, raw: Tensor, f0_hz: Tensor) -> ToneControls:
         """What raw numbers (batch, n_frames, …) and a pitch (batch, n_frames), Hz, mean to the synthesizer."""
         c = self.config
-        harmonic = harmonic_controls(raw[..., 0], raw[..., 1 : 1 + c.n_harmonics], f0_hz, c.sample_rate)
-        return ToneControls(*harmonic, noise_controls(raw[..., 1 + c.n_harmonics :]))
+        return tone_controls(raw, f0_hz, n_harmonics=c.n_harmonics, n_bands=c.n_bands, sample_rate=c.sample_rate)

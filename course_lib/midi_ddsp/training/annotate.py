@@ -13,7 +13,7 @@ from tqdm.auto import tqdm
 
 from course_lib.midi_ddsp.checkpoint import load_inference
 from course_lib.midi_ddsp.data import Performance
-from course_lib.midi_ddsp.hearing.network import DDSPInference
+from course_lib.midi_ddsp.hearing.inference_network import DDSPInference
 from course_lib.midi_ddsp.note_controls import extract_expression
 from course_lib.scores.notes import note_frames
 from course_lib.synths.tone import ToneControls

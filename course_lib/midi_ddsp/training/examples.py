@@ -41,7 +41,7 @@ def prepare(annotated: Sequence[Annotated], frame_rate: float = 250) -> list[Les
     for a in annotated:
         plan = NotePlan(a.performance.notes, a.expression, frame_rate)
         n = len(a.owner)
-        owner = plan.owner(0, n)
+        owner = plan.note_index(0, n)
         lessons.append(Lesson(a, plan, owner, plan.sounding(0, n), deviation(a, owner)))
     return lessons
 

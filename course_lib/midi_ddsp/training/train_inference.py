@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from course_lib.fitting.losses import multiscale_spectral_loss
 from course_lib.midi_ddsp.checkpoint import FORMAT, save_inference
 from course_lib.midi_ddsp.data import Performance, draw_performances
-from course_lib.midi_ddsp.hearing.network import DDSPInference, InferenceConfig
+from course_lib.midi_ddsp.hearing.inference_network import DDSPInference, InferenceConfig
 from course_lib.training.trainer import (
     Plan,
     StateFile,

@@ -13,14 +13,17 @@ from course_lib.analysis.partials import remove_harmonics
 from course_lib.analysis.tracking import track_f0
 from course_lib.core.checks import as_tensor, check_audio
 from course_lib.midi_ddsp.checkpoint import load_inference
-from course_lib.midi_ddsp.hearing.network import DDSPInference
+from course_lib.midi_ddsp.hearing.inference_network import DDSPInference
 from course_lib.midi_ddsp.note_controls import extract_expression
 from course_lib.scores.notes import Note, check_notes
 from course_lib.scores.segmentation import notes_from_pitch
 from course_lib.synths.tone import ToneControls
+from course_lib.synths.tone_stream import cut_stretch, join_stretches
 
-PIECE_S, CONTEXT_S = 20.0, 1.0
+STRETCH_S = 20.0
+CONTEXT_S = 1.0  # heard before and after each stretch, since the network looks both ways
 F_MIN_HZ, F_MAX_HZ = 60.0, 2200.0
+SURE = 0.5  # confidence of the tracker from which a frame counts as voiced
 QUIET_DB = -45.0  # against the loudest frame: no note is heard below
 
 
@@ -80,36 +83,32 @@ def hear(
         raise ValueError(f"audio must be (n_samples,), one voice; got shape {tuple(sound.shape)}")
     n_frames = len(sound) // hop
     sound = sound[: n_frames * hop]
-    loud = loudness_db(sound, c.sample_rate, 1.0 / c.frame_rate)
+    loudness = loudness_db(sound, c.sample_rate, 1.0 / c.frame_rate)
     if f0_hz is None:
         track = track_f0(sound, c.sample_rate, 1.0 / c.frame_rate, F_MIN_HZ, F_MAX_HZ)
-        f0, voiced = track.f0_hz, track.confidence >= 0.5
+        f0, voiced = track.f0_hz, track.confidence >= SURE
     else:
         f0 = as_tensor(f0_hz, "f0_hz").float()
         if f0.shape != (n_frames,):
             raise ValueError(f"f0_hz must be ({n_frames},), a number a frame; got shape {tuple(f0.shape)}")
         voiced = f0 > 0
     if notes is None:
-        known = notes_from_pitch(f0, voiced & (loud > loud.max() + QUIET_DB), c.frame_rate)
+        played = notes_from_pitch(f0, voiced & (loudness > loudness.max() + QUIET_DB), c.frame_rate)
     else:
-        known = check_notes(notes)
-    who = model.indices([instrument])
-    piece, context = round(PIECE_S * c.frame_rate), round(CONTEXT_S * c.frame_rate)
-    found, residual = [], []
-    for start in range(0, n_frames, piece):
-        a, b = max(0, start - context), min(n_frames, start + piece + context)
+        played = check_notes(notes)
+    instrument_id = model.indices([instrument])
+    length, context = round(STRETCH_S * c.frame_rate), round(CONTEXT_S * c.frame_rate)
+    stretches, residual = [], []
+    for start in range(0, n_frames, length):
+        a, b = max(0, start - context), min(n_frames, start + length + context)
+        inputs = sound[None, a * hop : b * hop], f0[None, a:b], loudness[None, a:b]
         with torch.no_grad():
-            here = model.controls(sound[None, a * hop : b * hop], f0[None, a:b], loud[None, a:b], who)
-        found.append([x[0, start - a : start - a + piece] for x in here])
+            wide = ToneControls(*(x[0] for x in model.controls(*inputs, instrument_id)))
+        stretches.append(cut_stretch(wide, slice(start - a, start - a + length)))
         rest = remove_harmonics(sound[a * hop : b * hop], f0[a:b], c.n_harmonics, c.sample_rate)
-        residual.append(rest[(start - a) * hop :][: piece * hop])
-    controls = ToneControls(*(torch.cat(parts) for parts in zip(*found, strict=True)))
+        residual.append(rest[(start - a) * hop :][: length * hop])
+    controls = join_stretches(stretches)
     with torch.no_grad():
-        parts = model.synthesise(ToneControls(*(x.unsqueeze(0) for x in controls)), who)
-    return Heard(
-        controls,
-        known,
-        extract_expression(controls, known, c.frame_rate),
-        parts["sound"][0],
-        torch.cat(residual),
-    )
+        parts = model.synthesise(ToneControls(*(x.unsqueeze(0) for x in controls)), instrument_id)
+    expression = extract_expression(controls, played, c.frame_rate)
+    return Heard(controls, played, expression, parts["sound"][0], torch.cat(residual))

@@ -10,14 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from course_lib.core.checks import as_tensor, check_audio, check_count, check_frequency, check_sample_rate
-from course_lib.core.networks import scale_inputs, stack
-from course_lib.effects.reverb import reverb
+from course_lib.core.networks import check_instruments, every_frame, scale_inputs, stack
 from course_lib.midi_ddsp.hearing.features import SpectralFeatures
-from course_lib.synths.harmonic import harmonic_controls, harmonic_synth
-from course_lib.synths.noise import filtered_noise, noise_controls
-from course_lib.synths.tone import ToneControls
+from course_lib.synths.tone import ToneControls, tone, tone_controls
 
-ANY = "any"  # an instrument the network was not told
+ANY = "any"  # what the network calls an instrument that it does not know
 
 
 @dataclass(frozen=True)
@@ -40,7 +37,7 @@ class InferenceConfig:
     reverb_taps: int = 0
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "instruments", tuple(self.instruments))
+        check_instruments(self)
         check_sample_rate(self.sample_rate)
         for name in ("frame_rate", "n_harmonics", "width", "hidden", "n_embedding"):
             check_count(getattr(self, name), name)
@@ -48,7 +45,7 @@ class InferenceConfig:
         check_count(self.reverb_taps, "reverb_taps", minimum=0)
         if self.sample_rate % self.frame_rate:
             raise ValueError(f"frame_rate must divide sample_rate {self.sample_rate}; got {self.frame_rate}")
-        if ANY in self.instruments or len(set(self.instruments)) < len(self.instruments):
+        if ANY in self.instruments:
             raise ValueError(f"instruments must be different names, none of them {ANY!r}; got {self.instruments}")
 
 
@@ -89,14 +86,14 @@ class DDSPInference(nn.Module):
         known = {name: i for i, name in enumerate(self.config.instruments, 1)}
         return torch.tensor([known.get(name or ANY, 0) for name in instruments], device=self.raw.weight.device)
 
-    def controls(self, audio: Any, f0_hz: Any, loudness_db: Any, instrument: Tensor | None = None) -> ToneControls:
+    def controls(self, audio: Any, f0_hz: Any, loudness_db: Any, instrument_id: Tensor | None = None) -> ToneControls:
         """Hear the synthesizer's controls in sounds.
 
         Args:
             audio: (batch, n_frames · hop), at the model's sample rate.
             f0_hz: (batch, n_frames), Hz; 0 where there is no pitch.
             loudness_db: (batch, n_frames), dB, as `course_lib.loudness_db` measures it.
-            instrument: (batch,), from `indices`; None: any.
+            instrument_id: (batch,), from `indices`; None: any.
 
         Returns:
             ToneControls, (batch, n_frames, …); f0_hz is passed on untouched.
@@ -113,37 +110,38 @@ class DDSPInference(nn.Module):
                 f"audio must be (batch, {hop} · n_frames) for f0_hz (batch, n_frames); "
                 f"got {tuple(sound.shape)} and {tuple(f0.shape)}"
             )
-        known = scale_inputs(f0, loudness_db).to(sound)
+        pitch_and_loudness = scale_inputs(f0, loudness_db).to(sound)
         features = self.features(sound, f0)
-        h = self.input(torch.cat([features, known], -1))
-        who = self.indices([None] * len(sound)) if instrument is None else instrument
-        told = self.embedding(who).unsqueeze(1).expand(-1, h.shape[1], -1)
-        context, _ = self.gru(torch.cat([h, told], -1))
+        h = self.input(torch.cat([features, pitch_and_loudness], -1))
+        if instrument_id is None:
+            instrument_id = self.indices([None] * len(sound))
+        embedded = every_frame(self.embedding(instrument_id), h.shape[1])
+        context, _ = self.gru(torch.cat([h, embedded], -1))
         raw = self.raw(self.output(torch.cat([context, h], -1))) + self.measured(features)
-        harmonic = harmonic_controls(raw[..., 0], raw[..., 1 : 1 + c.n_harmonics], f0, c.sample_rate)
-        return ToneControls(*harmonic, noise_controls(raw[..., 1 + c.n_harmonics :]))
+        return tone_controls(raw, f0, n_harmonics=c.n_harmonics, n_bands=c.n_bands, sample_rate=c.sample_rate)
 
     def synthesise(
-        self, controls: ToneControls, instrument: Tensor | None = None, generator: torch.Generator | None = None
+        self, controls: ToneControls, instrument_id: Tensor | None = None, generator: torch.Generator | None = None
     ) -> dict[str, Tensor]:
         """Play controls (batch, n_frames, …): {"harmonic", "noise", "room", "sound"}, each (batch, n_samples)."""
         n_samples = controls.f0_hz.shape[-1] * self.config.sample_rate // self.config.frame_rate
-        harmonic = harmonic_synth(*controls[:3], n_samples, self.config.sample_rate)
-        noise = filtered_noise(controls.noise_magnitudes, n_samples, generator)
-        dry = harmonic + noise
-        if self.rooms is None:
-            return {"harmonic": harmonic, "noise": noise, "room": torch.zeros_like(dry), "sound": dry}
-        who = self.indices([None] * len(dry)) if instrument is None else instrument
-        wet = reverb(dry, self.rooms[who])
-        return {"harmonic": harmonic, "noise": noise, "room": wet - dry, "sound": wet}
+        room = None
+        if self.rooms is not None:
+            if instrument_id is None:
+                instrument_id = self.indices([None] * len(controls.f0_hz))
+            room = self.rooms[instrument_id]
+        parts = tone(controls, n_samples=n_samples, sample_rate=self.config.sample_rate, room=room, generator=generator)
+        return {**parts._asdict(), "sound": parts.sound}
 
     def forward(
         self,
         audio: Any,
         f0_hz: Any,
         loudness_db: Any,
-        instrument: Tensor | None = None,
+        instrument_id: Tensor | None = None,
         generator: torch.Generator | None = None,
     ) -> Tensor:
         """Hear a sound and play it again, (batch, n_samples)."""
-        return self.synthesise(self.controls(audio, f0_hz, loudness_db, instrument), instrument, generator)["sound"]
+        return self.synthesise(self.controls(audio, f0_hz, loudness_db, instrument_id), instrument_id, generator)[
+            "sound"
+        ]
