@@ -31,9 +31,6 @@ def train(
 ) -> tuple[ToneTransfer, TrainingRecord]:
     """Train an instrument on recordings, and keep the weights that did best on recordings it never learned from.
 
-    A training that was killed goes on from its training state, and several processes can share it: see
-    `course_lib.training.trainer.train_network`.
-
     Args:
         recordings: from `load_recordings`; "train" and "validation" are used.
         out: where the instrument goes (.safetensors); None keeps it in memory only.

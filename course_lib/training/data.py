@@ -15,23 +15,16 @@ LEARNED_FROM = ("train", "validation")
 
 
 class Analysed(Protocol):
-    """A recording with its pitch and loudness, such as `course_lib.analysis.recordings.Recording`."""
+    """A recording with its pitch and loudness: a `Recording` of `course_lib.analysis.recordings`, or more than that."""
 
     @property
-    def name(self) -> str:
-        """What messages call it."""
-
+    def name(self) -> str: ...
     @property
-    def audio(self) -> Tensor:
-        """(n_frames · hop,)."""
-
+    def audio(self) -> Tensor: ...
     @property
-    def f0_hz(self) -> Tensor:
-        """(n_frames,), Hz."""
-
+    def f0_hz(self) -> Tensor: ...
     @property
-    def loudness_db(self) -> Tensor:
-        """(n_frames,), dB."""
+    def loudness_db(self) -> Tensor: ...
 
 
 def check_parts(parts: Mapping[str, Sequence[object]], what: str, source: str) -> None:

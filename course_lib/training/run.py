@@ -71,7 +71,10 @@ class TrainingRecord:
 
 @dataclass(frozen=True)
 class Run:
-    """One training: how long, where to, on what. Every training has a `RUN` of its own with its usual numbers.
+    """How a network is trained: how long, where to, on what. Each training has a `RUN` with its usual numbers.
+
+    A training that was killed goes on from its training state and ends with the same weights as one that was not;
+    started by `torchrun --nproc-per-node N`, N processes share it: see `course_lib.training.trainer.train_network`.
 
     Args:
         out: where the trained network goes (.safetensors), its training state beside it (`….train.safetensors`); None
@@ -102,7 +105,7 @@ class Run:
 
     @property
     def state_path(self) -> Path | None:
-        """Where the training state is kept; None: nowhere."""
+        """Where the training state is kept, if anywhere."""
         return None if self.out is None else Path(self.out).with_suffix(".train.safetensors")
 
 

@@ -37,9 +37,6 @@ def train_expression(
 ) -> tuple[ExpressionGenerator, TrainingRecord]:
     """Train the expression generator: the likelihood of the controls that were heard in each note.
 
-    A training that was killed goes on from its training state, and several processes can share it: see
-    `course_lib.training.trainer.train_network`.
-
     Args:
         annotated: {"train": …, "validation": …}, from `annotate`.
         out: where the network goes (.safetensors); None keeps it in memory only.

@@ -35,9 +35,6 @@ def train_inference(
 ) -> tuple[DDSPInference, TrainingRecord]:
     """Train the inference network by resynthesis: nobody tells it amplitudes, only whether it sounds the same.
 
-    A training that was killed goes on from its training state, and several processes can share it: see
-    `course_lib.training.trainer.train_network`.
-
     Args:
         performances: from `load_performances`; "train" and "validation" are used.
         out: where the network goes (.safetensors); None keeps it in memory only.

@@ -34,9 +34,6 @@ def train_pitch(
 ) -> tuple[PitchGenerator, TrainingRecord]:
     """Train the pitch generator by teacher forcing: cross-entropy of the class of each frame of each note.
 
-    A training that was killed goes on from its training state, and several processes can share it: see
-    `course_lib.training.trainer.train_network`.
-
     Args:
         annotated: {"train": …, "validation": …}, from `annotate`.
         out: where the network goes (.safetensors); None keeps it in memory only.

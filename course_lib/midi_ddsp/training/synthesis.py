@@ -35,9 +35,6 @@ def train_synthesis(
 ) -> tuple[SynthesisGenerator, TrainingRecord]:
     """Train the synthesis generator on the true pitch curves: no gradient passes from it to the pitch generator.
 
-    A training that was killed goes on from its training state, and several processes can share it: see
-    `course_lib.training.trainer.train_network`.
-
     Args:
         annotated: {"train": …, "validation": …}, from `annotate`.
         out: where the network goes (.safetensors); None keeps it in memory only.
