@@ -14,8 +14,6 @@ from course_lib.analysis.tracking import track_f0
 from course_lib.sounds.clips import load_audio
 
 F_MIN_HZ, F_MAX_HZ = 60.0, 2200.0  # where pitch is looked for, in training and in use
-
-
 SUFFIXES = (".flac", ".wav", ".ogg", ".aif", ".aiff")
 
 
@@ -30,7 +28,19 @@ class Recording:
 
 
 def read_recording(path: Path, sample_rate: int, frame_rate: int) -> Recording:
-    """Read one file and its labels, or track its pitch; cut to whole frames."""
+    """Read one recording with its pitch: from NAME.f0.npy where that lies beside it, else tracked.
+
+    Args:
+        path: of a file of at least one second.
+        sample_rate: Hz, to which it is resampled.
+        frame_rate: frames a second.
+
+    Returns:
+        The recording, cut to whole frames.
+
+    Raises:
+        ValueError: a file that is too short, silent or broken, labels of the wrong length.
+    """
     audio = load_audio(path, sample_rate, mono=True)[0]
     hop = sample_rate // frame_rate
     n_frames = audio.shape[-1] // hop

@@ -36,7 +36,7 @@ from course_lib.midi_ddsp.note_controls import (
     volume_peak_position,
 )
 from course_lib.midi_ddsp.playing.rule_player import DEFAULTS, play_note
-from course_lib.midi_ddsp.training.train_inference import PLAN, train_inference
+from course_lib.midi_ddsp.training.inference import RUN, train_inference
 from course_lib.scores.notes import note_frames
 from course_lib.sounds.clips import data_path
 from course_lib.synths.tone import ToneControls
@@ -287,7 +287,7 @@ def compare_features(folder: Path, steps: int) -> dict[str, Any]:
     names = tuple(sorted({p.instrument for p in performances["train"]}))
     found: dict[str, Any] = {"steps": steps, "batch": 4}
     for kind in ("harmonic", "mel"):
-        config, plan = InferenceConfig(instruments=names, features=kind), replace(PLAN, batch=4, validate_every=100)
+        config, plan = InferenceConfig(instruments=names, features=kind), replace(RUN.plan, batch=4, validate_every=100)
         model, record = train_inference(performances, steps=steps, config=config, plan=plan, progress=False)
         rows = [errors(*listen_to(model, p), p) for p in performances["test"]]
         found[kind] = {key: round(float(np.mean([row[key] for row in rows])), 4) for key in rows[0]}

@@ -30,10 +30,11 @@ from course_lib.midi_ddsp.playing.pitch_generator import PitchGenerator
 from course_lib.midi_ddsp.playing.players import Players, load_players
 from course_lib.midi_ddsp.playing.render import perform, play, synthesise
 from course_lib.midi_ddsp.playing.synthesis_generator import SynthesisGenerator
-from course_lib.midi_ddsp.training.annotate import Annotated, annotate
+from course_lib.midi_ddsp.training.annotations import Annotated, annotate
 from course_lib.midi_ddsp.training.examples import prepare
-from course_lib.midi_ddsp.training.train_pitch import train_pitch
-from course_lib.midi_ddsp.training.train_synthesis import AS_PUBLISHED, PLAN, SynthesisLoss, train_synthesis
+from course_lib.midi_ddsp.training.pitch import train_pitch
+from course_lib.midi_ddsp.training.synthesis import RUN, train_synthesis
+from course_lib.midi_ddsp.training.synthesis_loss import AS_PUBLISHED, SynthesisLoss
 from course_lib.scores.notes import Note
 from course_lib.sounds.clips import data_path, load_clip
 
@@ -498,7 +499,7 @@ def compare_adversary(players: Players, folder: Path, steps: int, work: Path | N
     """Go on training the course's own generator, without an adversary, with one, and with one that counts tenfold."""
     annotated = {part: heard(folder, [part], work) for part in ("train", "validation", *PARTS)}
     found: dict[str, Any] = {"steps": steps, "before": judge(players, annotated["test"][::4])}
-    plan = replace(PLAN, lr=5e-4, warm_up=20, validate_every=steps)
+    plan = replace(RUN.plan, lr=5e-4, warm_up=20, validate_every=steps)
     for name, weight in (("without", 0.0), ("with", 1.0), ("strong", 10.0)):
         parts = SynthesisLoss(adversary=weight)
         out = None if work is None else work / f"adversary_{name}.safetensors"

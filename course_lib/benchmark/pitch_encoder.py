@@ -103,25 +103,30 @@ def accuracy(f0_hz: Tensor, reference_hz: Tensor) -> Accuracy:
 
 
 def train(recipe: Recipe, seed: int, steps: int, record: Callable[[PitchEncoder], None]) -> PitchEncoder:
-    """Train an encoder by reconstruction alone; `record` looks at it RECORDS times on the way and at the end."""
+    """Train an encoder by reconstruction alone; `record` looks at it RECORDS times on the way and at the end.
+
+    A loop of its own, not `course_lib.training.trainer.train_network`: nothing is validated, since no pitch is known in
+    training, and the last weights are kept, not the best; the loss depends on how far the training has come; and one
+    generator draws all batches, as it did for the encoders that are stored.
+    """
     sounds = synthetic_tones(N_TRAINING, 1000 + seed)[0] if recipe.sounds == "tones" else clip_frames(N_TRAINING, seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         encoder = PitchEncoder(recipe.amplitudes, recipe.equivariant)
-    descent = torch.optim.Adam(encoder.parameters(), lr=LR)
-    fall = torch.optim.lr_scheduler.LambdaLR(descent, lambda i: min(1.0, 0.05 + 0.95 * (1 - i / steps) / 0.3))
-    order = torch.Generator().manual_seed(seed)
+    optimizer = torch.optim.Adam(encoder.parameters(), lr=LR)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda i: min(1.0, 0.05 + 0.95 * (1 - i / steps) / 0.3))
+    generator = torch.Generator().manual_seed(seed)
     for i in range(steps):
         if i % max(1, steps // RECORDS) == 0:
             record(encoder)
-        frames = sounds[torch.randint(len(sounds), (BATCH,), generator=order)]
+        frames = sounds[torch.randint(len(sounds), (BATCH,), generator=generator)]
         f0_hz, amplitudes = encoder(frames)
         loss = reconstruction_loss(recipe.loss, unit_power(tone(f0_hz, amplitudes)), frames, i / steps)
-        descent.zero_grad()
+        optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(encoder.parameters(), 1.0)
-        descent.step()
-        fall.step()
+        optimizer.step()
+        schedule.step()
     record(encoder)
     return encoder
 

@@ -22,7 +22,8 @@ from course_lib.tone_transfer.baselines import FreeControls, MeanTimbre, loudnes
 from course_lib.tone_transfer.checkpoint import instrument_names, load_instrument
 from course_lib.tone_transfer.data import load_recordings
 from course_lib.tone_transfer.model import ToneTransfer, TransferConfig
-from course_lib.tone_transfer.training import Plan, train
+from course_lib.tone_transfer.training import train
+from course_lib.training.run import Plan
 
 SUMMARY = "measure the shipped instruments on recordings they never heard"
 SKIP_S, LENGTH_S = 4.0, 6.0  # the stretch of each test recording that is measured

@@ -6,6 +6,7 @@ import argparse
 import json
 import shlex
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,26 +14,25 @@ from typing import Any
 from course_lib.commands.arguments import PROGRAM, check_device, seed
 from course_lib.midi_ddsp.checkpoint import load_inference
 from course_lib.midi_ddsp.data import Performance, load_performances
-from course_lib.midi_ddsp.training.annotate import annotate
-from course_lib.midi_ddsp.training.train_expression import PLAN as EXPRESSION_PLAN
-from course_lib.midi_ddsp.training.train_expression import train_expression
-from course_lib.midi_ddsp.training.train_inference import PLAN, train_inference
-from course_lib.midi_ddsp.training.train_pitch import PLAN as PITCH_PLAN
-from course_lib.midi_ddsp.training.train_pitch import train_pitch
-from course_lib.midi_ddsp.training.train_synthesis import PLAN as SYNTHESIS_PLAN
-from course_lib.midi_ddsp.training.train_synthesis import SynthesisLoss, train_synthesis
+from course_lib.midi_ddsp.training import expression, inference, pitch, synthesis
+from course_lib.midi_ddsp.training.annotations import annotate
+from course_lib.midi_ddsp.training.synthesis_loss import SynthesisLoss
 from course_lib.sounds.files import clock
+from course_lib.tone_transfer import training as tone_transfer
 from course_lib.tone_transfer.data import instrument_statistics, load_recordings
 from course_lib.tone_transfer.model import TransferConfig
-from course_lib.tone_transfer.training import train
-from course_lib.training.trainer import Plan, TrainingRecord, is_first_process, leave_processes
+from course_lib.training.processes import is_first_process, leave_processes
+from course_lib.training.run import Run, RunOptions, TrainingRecord
 
-# What of MIDI-DDSP is trained by what, its plan, and its steps.
-GENERATORS: dict[str, tuple[Any, Plan, int]] = {
-    "pitch": (train_pitch, PITCH_PLAN, 3000),
-    "synthesis": (train_synthesis, SYNTHESIS_PLAN, 5000),
-    "expression": (train_expression, EXPRESSION_PLAN, 1000),
+# What trains each model, and its usual run.
+TRAININGS: dict[str, tuple[Callable[..., Any], Run]] = {
+    "tone-transfer": (tone_transfer.train, tone_transfer.RUN),
+    "inference": (inference.train_inference, inference.RUN),
+    "pitch": (pitch.train_pitch, pitch.RUN),
+    "synthesis": (synthesis.train_synthesis, synthesis.RUN),
+    "expression": (expression.train_expression, replace(expression.RUN, steps=1000)),
 }
+GENERATORS = ("pitch", "synthesis", "expression")
 
 
 def add(commands: Any) -> None:
@@ -46,7 +46,7 @@ def add(commands: Any) -> None:
     r.add_argument("--out", type=Path, required=True, metavar="FILE", help="the trained network, .safetensors")
     r.add_argument(
         "--model",
-        choices=("tone-transfer", "inference", *GENERATORS),
+        choices=tuple(TRAININGS),
         default="tone-transfer",
         help="what is trained; inference, then pitch, synthesis and expression, in any order, are MIDI-DDSP",
     )
@@ -84,24 +84,25 @@ def run(options: argparse.Namespace) -> None:
     if not options.folder.is_dir():
         raise ValueError(f"there is no folder {options.folder}")
     check_device(options.device)
-    steps = GENERATORS[options.model][2] if options.model in GENERATORS else 5000
     if options.model not in GENERATORS and options.inference is not None:
         raise ValueError("--inference belongs to pitch, synthesis and expression; leave it out")
     if options.model != "synthesis" and options.adversary:
         raise ValueError("--adversary belongs to synthesis; leave it out")
-    common: dict[str, Any] = {
-        "steps": steps if options.steps is None else options.steps,
+    if options.model != "tone-transfer" and (options.without or options.instrument):
+        raise ValueError("--without and --instrument belong to tone transfer; leave them out")
+    train, usual = TRAININGS[options.model]
+    facts = {"command": f"{PROGRAM} {shlex.join(sys.argv[1:])}"}
+    run_options: RunOptions = {
+        "steps": usual.steps if options.steps is None else options.steps,
+        "plan": replace(usual.plan, seed=options.seed),
         "resume": not options.no_resume,
         "device": options.device,
-        "facts": {"command": f"{PROGRAM} {shlex.join(sys.argv[1:])}"},
+        "facts": facts,
     }
+    prepare = {"tone-transfer": _recordings, "inference": _performances}.get(options.model, _annotations)
     try:
-        if options.model == "tone-transfer":
-            record = _train_instrument(options, common)
-        elif options.model == "inference":
-            record = _train_inference(options, common)
-        else:
-            record = _train_generator(options, common)
+        data, more = prepare(options, facts)
+        record: TrainingRecord = train(data, out, **run_options, **more)[1]
         first = is_first_process()
     finally:
         leave_processes()
@@ -111,44 +112,36 @@ def run(options: argparse.Namespace) -> None:
         )
 
 
-def _train_instrument(options: argparse.Namespace, common: dict[str, Any]) -> TrainingRecord:
+# What is learned from, and what else a training wants to be told; facts about it are added to those stored.
+
+
+def _recordings(options: argparse.Namespace, facts: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
     recordings = load_recordings(options.folder, seed=options.seed)
+    facts["instrument"] = options.instrument or options.folder.resolve().name
+    facts["statistics"] = instrument_statistics(recordings["train"])
     recipe = options.folder / "performances.json"
-    common["facts"] |= {
-        "instrument": options.instrument or options.folder.resolve().name,
-        "statistics": instrument_statistics(recordings["train"]),
-    }
     if recipe.is_file():
-        common["facts"]["recipe"] = json.loads(recipe.read_text(encoding="utf-8")).get("command")
-    config = TransferConfig(**{f"use_{part}": False for part in options.without})
-    return train(recordings, options.out, config=config, plan=Plan(seed=options.seed), **common)[1]
+        facts["recipe"] = json.loads(recipe.read_text(encoding="utf-8")).get("command")
+    return recordings, {"config": TransferConfig(**{f"use_{part}": False for part in options.without})}
 
 
-def _train_inference(options: argparse.Namespace, common: dict[str, Any]) -> TrainingRecord:
-    performances = _performances(options, common)
-    return train_inference(performances, options.out, plan=replace(PLAN, seed=options.seed), **common)[1]
+def _performances(
+    options: argparse.Namespace, facts: dict[str, Any]
+) -> tuple[dict[str, list[Performance]], dict[str, Any]]:
+    facts["recipes"] = {
+        path.parent.name: json.loads(path.read_text(encoding="utf-8")).get("command")
+        for path in sorted(options.folder.glob("*/performances.json"))
+    }
+    return load_performances(options.folder, parts=("train", "validation")), {}
 
 
-def _train_generator(options: argparse.Namespace, common: dict[str, Any]) -> TrainingRecord:
-    performances = _performances(options, common)
-    network, facts = load_inference(options.inference)
-    common["facts"]["inference"] = facts.get("training", {}).get("validation_loss")
+def _annotations(options: argparse.Namespace, facts: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    performances, _ = _performances(options, facts)
+    network, about = load_inference(options.inference)
+    facts["inference"] = about.get("training", {}).get("validation_loss")
     annotated = {
         part: annotate(takes, network, options.out.parent / "annotations", progress=sys.stderr.isatty())
         for part, takes in performances.items()
     }
-    train, plan, _ = GENERATORS[options.model]
-    if options.adversary:
-        common["parts"] = SynthesisLoss(adversary=options.adversary)
-    record: TrainingRecord = train(annotated, options.out, plan=replace(plan, seed=options.seed), **common)[1]
-    return record
-
-
-def _performances(options: argparse.Namespace, common: dict[str, Any]) -> dict[str, list[Performance]]:
-    if options.without or options.instrument:
-        raise ValueError("--without and --instrument belong to tone transfer; leave them out")
-    common["facts"]["recipes"] = {
-        path.parent.name: json.loads(path.read_text(encoding="utf-8")).get("command")
-        for path in sorted(options.folder.glob("*/performances.json"))
-    }
-    return load_performances(options.folder, parts=("train", "validation"))
+    more = {"parts": SynthesisLoss(adversary=options.adversary)} if options.adversary else {}
+    return annotated, more

@@ -14,11 +14,11 @@ from course_lib.midi_ddsp.playing.render import perform, play, stream, synthesis
 from course_lib.midi_ddsp.playing.rule_player import play_note
 from course_lib.midi_ddsp.playing.synthesis_generator import SynthesisConfig, SynthesisGenerator
 from course_lib.midi_ddsp.table import TableError, read_controls, read_voices, write_controls, write_voices
-from course_lib.midi_ddsp.training.annotate import Annotated, annotate
-from course_lib.midi_ddsp.training.train_expression import train_expression
-from course_lib.midi_ddsp.training.train_inference import train_inference
-from course_lib.midi_ddsp.training.train_pitch import train_pitch
-from course_lib.midi_ddsp.training.train_synthesis import train_synthesis
+from course_lib.midi_ddsp.training.annotations import Annotated, annotate
+from course_lib.midi_ddsp.training.expression import train_expression
+from course_lib.midi_ddsp.training.inference import train_inference
+from course_lib.midi_ddsp.training.pitch import train_pitch
+from course_lib.midi_ddsp.training.synthesis import train_synthesis
 from course_lib.midi_ddsp.urmp import load_urmp
 
 __all__ = [

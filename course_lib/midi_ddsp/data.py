@@ -7,11 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
 from course_lib.analysis.recordings import read_recording
-from course_lib.core.checks import check_count
 from course_lib.midi_ddsp.table import read_controls
 from course_lib.scores.notes import Note
 
@@ -75,28 +73,3 @@ def _read(path: Path, instrument: str) -> Performance:
     recording = read_recording(path, 16_000, 250)
     notes, drawn = read_controls(path.with_suffix(".csv"))
     return Performance(path.stem, instrument, recording.audio, recording.f0_hz, recording.loudness_db, notes, drawn)
-
-
-def draw_performances(
-    performances: Sequence[Performance], batch: int, n_frames: int, generator: torch.Generator, hop: int = 64
-) -> tuple[Tensor, Tensor, Tensor, list[str]]:
-    """Draw stretches: audio (batch, n_frames · hop), f0_hz and loudness_db (batch, n_frames), and the instruments.
-
-    Each performance is drawn as often as its length deserves.
-    """
-    check_count(batch, "batch")
-    lengths = torch.tensor([len(p.f0_hz) for p in performances])
-    if int(lengths.min()) < n_frames:
-        short = min(performances, key=lambda p: len(p.f0_hz))
-        raise ValueError(f"{short.name} has {len(short.f0_hz)} frames, fewer than the {n_frames} of one stretch")
-    places = torch.rand(batch, generator=generator)
-    which = torch.multinomial(lengths.float(), batch, replacement=True, generator=generator).tolist()
-    cuts, names = [], []
-    for i, u in zip(which, places.tolist(), strict=True):
-        p = performances[i]
-        at = int(u * (len(p.f0_hz) - n_frames + 1))
-        here = slice(at, at + n_frames)
-        cuts.append((p.audio[at * hop : (at + n_frames) * hop], p.f0_hz[here], p.loudness_db[here]))
-        names.append(p.instrument)
-    audio, f0, loudness = (torch.stack(parts) for parts in zip(*cuts, strict=True))
-    return audio, f0, loudness, names

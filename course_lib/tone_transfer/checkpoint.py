@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
-
 from course_lib.sounds.clips import data_path
 from course_lib.tone_transfer.model import ToneTransfer, TransferConfig
-from course_lib.training.checkpoints import CheckpointError, Format, read_tensors, restore, write_tensors
+from course_lib.training.checkpoints import CheckpointError, Format, Kind, load_network, save_network
 
 FORMAT = Format("course_lib.tone_transfer", 1, "tone-transfer")
+INSTRUMENT = Kind(
+    "instrument",
+    FORMAT,
+    ToneTransfer,
+    TransferConfig,
+    lambda c: max(c.hidden**2, c.width**2, c.n_harmonics, c.n_bands, c.n_z, c.reverb_taps),
+)
 
 
 def save_instrument(path: str | Path, model: ToneTransfer, facts: dict[str, Any], half: bool = False) -> None:
@@ -25,10 +29,7 @@ def save_instrument(path: str | Path, model: ToneTransfer, facts: dict[str, Any]
         facts: what else should travel with it: statistics of its sounds, the training record.
         half: store 16-bit numbers, half the size.
     """
-    tensors = model.state_dict()
-    if half:
-        tensors = {name: value.half() for name, value in tensors.items()}
-    write_tensors(Path(path), tensors, {**facts, "kind": "instrument", "config": asdict(model.config)}, FORMAT)
+    save_network(path, model, facts, INSTRUMENT, half)
 
 
 def load_instrument(path: str | Path) -> tuple[ToneTransfer, dict[str, Any]]:
@@ -43,19 +44,7 @@ def load_instrument(path: str | Path) -> tuple[ToneTransfer, dict[str, Any]]:
     Raises:
         CheckpointError: a missing, foreign or damaged file, another version, weights that do not fit.
     """
-    tensors, facts = read_tensors(_resolve(path), "instrument", FORMAT)
-    model = model_from(tensors, facts, path)
-    return model.eval(), facts
-
-
-def model_from(tensors: dict[str, Tensor], facts: dict[str, Any], path: str | Path) -> ToneTransfer:
-    """Build the model that a checkpoint describes, or say what does not fit."""
-
-    def configure() -> tuple[TransferConfig, int]:
-        c = TransferConfig(**facts["config"])
-        return c, max(c.hidden**2, c.width**2, c.n_harmonics, c.n_bands, c.n_z, c.reverb_taps)
-
-    return restore(configure, ToneTransfer, tensors, path)
+    return load_network(_resolve(path), INSTRUMENT)
 
 
 def instrument_names() -> list[str]:

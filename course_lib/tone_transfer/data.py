@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 
 from course_lib.analysis.recordings import SUFFIXES, Recording, read_recording
-from course_lib.core.checks import check_count
 from course_lib.core.networks import LOUDNESS_FLOOR_DB
 from course_lib.core.units import hz_to_midi
 
@@ -65,31 +64,6 @@ def load_recordings(
         part: [read_recording(known[stem], sample_rate, frame_rate) for stem in split.get(part, [])]
         for part in ("train", "validation", "test")
     }
-
-
-def draw_batch(
-    recordings: list[Recording], batch: int, n_frames: int, hop: int, generator: torch.Generator
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Draw stretches: f0_hz and loudness_db (batch, n_frames), audio (batch, n_frames · hop).
-
-    Each recording is drawn as often as its length deserves.
-    """
-    check_count(batch, "batch")
-    lengths = torch.tensor([r.f0_hz.shape[-1] for r in recordings])
-    if int(lengths.min()) < n_frames:
-        short = min(recordings, key=lambda r: r.f0_hz.shape[-1])
-        raise ValueError(f"{short.name} has {short.f0_hz.shape[-1]} frames, fewer than the {n_frames} of one stretch")
-    starts = torch.rand(batch, generator=generator)
-    which = torch.multinomial(lengths.float(), batch, replacement=True, generator=generator)
-    cuts = []
-    for i, u in zip(which.tolist(), starts.tolist(), strict=True):
-        r = recordings[i]
-        at = int(u * (r.f0_hz.shape[-1] - n_frames + 1))
-        cuts.append(
-            (r.f0_hz[at : at + n_frames], r.loudness_db[at : at + n_frames], r.audio[at * hop : (at + n_frames) * hop])
-        )
-    f0, loudness, audio = (torch.stack(parts) for parts in zip(*cuts, strict=True))
-    return f0, loudness, audio
 
 
 def sounding_frames(loudness: Tensor, gate_db: float = -40.0) -> Tensor:

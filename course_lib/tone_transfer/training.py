@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import torch
 from torch import Tensor, nn
 
 from course_lib.analysis.recordings import Recording
 from course_lib.fitting.losses import multiscale_spectral_loss
-from course_lib.tone_transfer.checkpoint import FORMAT, save_instrument
-from course_lib.tone_transfer.data import draw_batch
+from course_lib.tone_transfer.checkpoint import INSTRUMENT
 from course_lib.tone_transfer.model import ToneTransfer, TransferConfig
-from course_lib.training.trainer import (
-    Plan,
-    StateFile,
-    TrainingRecord,
-    digest,
-    is_first_process,
-    summary,
-    train_model,
-    wait_for_all,
-)
+from course_lib.training.data import audio_digest, check_parts, cut_stretches, draw_stretches
+from course_lib.training.run import Plan, Run, RunOptions, TrainingRecord
+from course_lib.training.trainer import Task, mean_in_pieces, train_network
 
+RUN = Run(steps=5000, plan=Plan())
 PREROLL_S = 0.5  # played before the stretch that is compared, so that the room is already ringing
 REVERB_SHARE = 0.05  # of the learning rate, for the taps of the room
 
@@ -34,32 +26,16 @@ def train(
     recordings: dict[str, list[Recording]],
     out: str | Path | None = None,
     *,
-    steps: int = 5000,
     config: TransferConfig | None = None,
-    plan: Plan | None = None,
-    facts: dict[str, Any] | None = None,
-    resume: bool = True,
-    device: str | torch.device | None = None,
-    progress: bool | None = None,
-    on_validation: Callable[[ToneTransfer, TrainingRecord], None] | None = None,
+    **options: Unpack[RunOptions],
 ) -> tuple[ToneTransfer, TrainingRecord]:
     """Train an instrument on recordings, and keep the weights that did best on recordings it never learned from.
-
-    Beside OUT lies the training state (`….train.safetensors`), written whenever the model is validated; a run that
-    was killed goes on from there and ends with the same weights as one that was not. Started by
-    `torchrun --nproc-per-node N`, N processes share each step, each with its own batch.
 
     Args:
         recordings: from `load_recordings`; "train" and "validation" are used.
         out: where the instrument goes (.safetensors); None keeps it in memory only.
-        steps: gradient steps in all, those before a resume included.
         config: shape of the model.
-        plan: batch size, learning rate, seed…
-        facts: stored with the instrument.
-        resume: go on from the training state, if there is one; False starts over.
-        device: "cpu", "cuda"…; by default CUDA where there is some.
-        progress: a bar with the time that is left; None shows it unless COURSE_PROGRESS=0.
-        on_validation: called after each validation.
+        options: steps (5000), plan, facts, resume, device, progress, on_validation; see `course_lib.training.run.Run`.
 
     Returns:
         The model with the best validation loss, in evaluation mode, and the record.
@@ -70,81 +46,62 @@ def train(
 
     Chapter: book/tone_transfer/decoder.ipynb
     """
-    plan, config = plan or Plan(), config or TransferConfig()
-    for part in ("train", "validation"):
-        if not recordings.get(part):
-            raise ValueError(f"there are no recordings for {part}; see load_recordings")
-    torch.manual_seed(plan.seed)
+    run, config = replace(RUN, out=out, **options), config or TransferConfig()
+    check_parts(recordings, "recordings", "load_recordings")
+    torch.manual_seed(run.plan.seed)
     model = ToneTransfer(config)
-    hop = config.sample_rate // config.frame_rate
+
+    def loss(module: nn.Module, generator: torch.Generator, device: torch.device) -> Tensor:
+        batch = draw_batch(recordings["train"], run.plan.batch, run.plan, config, generator)
+        return reconstruction_loss(module, batch, device, generator, config)
+
+    def validate(device: torch.device) -> float:
+        return validation_loss(model, recordings["validation"], run.plan, device)
+
+    task = Task(model, INSTRUMENT, loss, validate, audio_digest(recordings), groups=_groups(model))
+    return model, train_network(task, run)
+
+
+def draw_batch(
+    recordings: list[Recording], batch: int, plan: Plan, config: TransferConfig, generator: torch.Generator
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Stretches with what is played before them: audio (batch, n_samples), f0_hz and loudness_db (batch, n_frames)."""
     n_frames = round((PREROLL_S + plan.stretch_s) * config.frame_rate)
-
-    def loss(shared: nn.Module, generator: torch.Generator, where: torch.device) -> Tensor:
-        batch = draw_batch(recordings["train"], plan.batch, n_frames, hop, generator)
-        return _loss(shared, batch, where, generator, config)
-
-    record = train_model(
-        model,
-        loss,
-        lambda _, where: validate(model, recordings["validation"], plan, where),
-        StateFile(
-            None if out is None else Path(out).with_suffix(".train.safetensors"),
-            FORMAT,
-            asdict(config),
-            fingerprint(recordings),
-        ),
-        steps=steps,
-        plan=plan,
-        groups=_groups(model),
-        resume=resume,
-        device=device,
-        progress=progress,
-        on_validation=on_validation,
-    )
-    if is_first_process() and out is not None:
-        save_instrument(out, model, {**(facts or {}), "training": {**asdict(plan), **summary(record)}}, half=True)
-    wait_for_all()
-    return model, record
+    places = draw_stretches(recordings, batch, n_frames, generator)
+    return cut_stretches(recordings, places, n_frames, config.sample_rate // config.frame_rate)
 
 
-def fingerprint(recordings: dict[str, list[Recording]]) -> str:
-    """A digest of all that is learned from: a run is resumed only on the same recordings."""
-    return digest((f"{part} {r.name}", r.audio) for part in ("train", "validation") for r in recordings[part])
+def reconstruction_loss(
+    model: nn.Module,
+    batch: tuple[Tensor, Tensor, Tensor],
+    device: torch.device,
+    generator: torch.Generator,
+    config: TransferConfig,
+) -> Tensor:
+    """How far what the model plays is from what was recorded: the spectral loss, 0-d, without the pre-roll."""
+    audio, f0, loudness = (x.to(device) for x in batch)
+    skip = round(PREROLL_S * config.sample_rate)
+    recording = audio if config.n_z else None
+    sound = model(f0, loudness, audio.shape[-1], generator=generator, recording=recording)
+    return multiscale_spectral_loss(sound[..., skip:], audio[..., skip:])
+
+
+def validation_loss(model: ToneTransfer, recordings: list[Recording], plan: Plan, device: torch.device) -> float:
+    """Mean loss over stretches of the validation recordings, the same ones each time."""
+    generator = torch.Generator().manual_seed(plan.seed + 1)
+    audio, f0, loudness = draw_batch(recordings, plan.validation_stretches, plan, model.config, generator)
+
+    def loss(piece: slice) -> Tensor:
+        batch = (audio[piece], f0[piece], loudness[piece])
+        return reconstruction_loss(model, batch, device, generator, model.config)
+
+    return mean_in_pieces(loss, len(audio))
 
 
 def _groups(model: ToneTransfer) -> list[dict[str, Any]]:
     """The network, and the room with smaller steps: its taps are a hundredth of a weight, and Adam's steps are not.
 
-    In the order of the model's own parameters, by which a training state is stored.
+    In the order of the model's own parameters, so that the names in a training state are right.
     """
     parts = ((model.decoder, 1.0), (model.reverb, REVERB_SHARE), (model.encoder, 1.0))
     return [{"params": list(part.parameters()), "share": share} for part, share in parts if part is not None]
-
-
-def validate(model: ToneTransfer, recordings: list[Recording], plan: Plan, device: torch.device) -> float:
-    """Mean loss over fixed stretches of the validation recordings."""
-    c = model.config
-    n_frames = round((PREROLL_S + plan.stretch_s) * c.frame_rate)
-    draw = torch.Generator().manual_seed(plan.seed + 1)
-    batch = draw_batch(recordings, plan.validation_stretches, n_frames, c.sample_rate // c.frame_rate, draw)
-    model.eval()
-    with torch.no_grad():
-        pieces = [
-            float(_loss(model, tuple(x[i : i + 8] for x in batch), device, draw, c)) * len(batch[0][i : i + 8])
-            for i in range(0, plan.validation_stretches, 8)
-        ]
-    return sum(pieces) / plan.validation_stretches
-
-
-def _loss(
-    model: nn.Module,
-    batch: tuple[Tensor, ...],
-    device: torch.device,
-    generator: torch.Generator,
-    config: TransferConfig,
-) -> Tensor:
-    f0, loudness, audio = (x.to(device) for x in batch)
-    skip = round(PREROLL_S * config.sample_rate)
-    recording = audio if config.n_z else None
-    sound = model(f0, loudness, audio.shape[-1], generator=generator, recording=recording)
-    return multiscale_spectral_loss(sound[..., skip:], audio[..., skip:])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,6 +25,25 @@ class Format(NamedTuple):
     name: str
     version: int
     title: str
+
+
+class Kind(NamedTuple):
+    """One kind of network that is kept in files.
+
+    Args:
+        name: stored in the file.
+        form: of the file.
+        network: builds the network from its configuration.
+        config: builds the configuration, a dataclass, from what the file says.
+        fewest_weights: a lower bound of the number of weights of a network of that configuration, quickly found: one
+            that is too low is harmless, one that is too high refuses good files.
+    """
+
+    name: str
+    form: Format
+    network: Callable[[Any], Any]
+    config: Callable[..., Any]
+    fewest_weights: Callable[[Any], int]
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -77,31 +97,42 @@ def read_tensors(path: str | Path, kind: str, form: Format) -> tuple[dict[str, T
     return tensors, facts
 
 
-def restore(
-    configure: Callable[[], tuple[Any, int]], build: Callable[[Any], Any], tensors: dict[str, Tensor], path: str | Path
-) -> Any:
-    """Build the model that a file describes and put the file's weights into it, float32.
+def save_network(path: str | Path, model: Any, facts: dict[str, Any], kind: Kind, half: bool = False) -> None:
+    """Write a trained network; the file that was there is replaced only once the new one is whole.
 
     Args:
-        configure: reads the file's description; returns the configuration and the least weights that it asks for.
-        build: makes the model of that configuration.
-        tensors: the weights.
-        path: of the file, for the message.
+        path: where to.
+        model: the network, with its `config`.
+        facts: what else should travel with it: the training record, metrics.
+        kind: of the network.
+        half: store 16-bit numbers, half the size.
+    """
+    tensors = {name: value.half() if half else value for name, value in model.state_dict().items()}
+    write_tensors(Path(path), tensors, {**facts, "kind": kind.name, "config": asdict(model.config)}, kind.form)
+
+
+def load_network(path: str | Path, kind: Kind) -> tuple[Any, dict[str, Any]]:
+    """Read what `save_network` wrote.
+
+    Returns:
+        The network, float32, in evaluation mode, and the facts stored with it.
 
     Raises:
-        CheckpointError: a description that makes no sense or does not fit the weights, weights that are not finite.
+        CheckpointError: a missing, foreign or damaged file, another version, a description that makes no sense or does
+            not fit the weights, weights that are not finite.
     """
+    tensors, facts = read_tensors(path, kind.name, kind.form)
     try:
-        config, least = configure()
+        config = kind.config(**facts["config"])
+        n_weights = sum(value.numel() for value in tensors.values())
         # What a file claims must not make us ask for more memory than what it holds.
-        weights = sum(value.numel() for value in tensors.values())
-        if least > weights:
-            raise ValueError(f"it claims more weights than its {weights}")
-        model = build(config)
+        if kind.fewest_weights(config) > n_weights:
+            raise ValueError(f"it claims more weights than its {n_weights}")
+        model = kind.network(config)
         model.load_state_dict({name: value.float() for name, value in tensors.items()})
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
         raise CheckpointError(f"the weights in {path} do not fit the model it describes ({reason})") from error
     if not all(bool(torch.isfinite(value).all()) for value in model.state_dict().values()):
         raise CheckpointError(f"{path} holds weights that are not finite")
-    return model
+    return model.eval(), facts

@@ -193,7 +193,7 @@ print(json.dumps(known))
 def test_a_gpu_is_used_where_there_is_one_and_never_needed(monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
 
-    from course_lib.training.trainer import join_processes
+    from course_lib.training.processes import join_processes
 
     assert join_processes(None)[2] == torch.device("cuda" if torch.cuda.is_available() else "cpu")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)

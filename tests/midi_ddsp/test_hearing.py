@@ -1,9 +1,8 @@
-"""DDSP inference: the network, its features, its training, its file, and everything that is heard with it."""
+"""DDSP inference: the network, its features, its file, and everything that is heard with it."""
 
 from __future__ import annotations
 
 import os
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,13 +11,11 @@ import pytest
 import torch
 
 from course_lib import loudness_db, measure_harmonics
-from course_lib.__main__ import main
 from course_lib.analysis.partials import remove_harmonics
 from course_lib.midi_ddsp import (
     CONTROLS,
     DDSPInference,
     InferenceConfig,
-    Performance,
     TableError,
     hear,
     load_inference,
@@ -26,36 +23,22 @@ from course_lib.midi_ddsp import (
     play_note,
     read_controls,
     save_inference,
-    train_inference,
     write_controls,
 )
 from course_lib.midi_ddsp.checkpoint import FORMAT
-from course_lib.midi_ddsp.data import draw_performances
 from course_lib.midi_ddsp.hearing import listener
 from course_lib.midi_ddsp.hearing.features import SpectralFeatures
-from course_lib.midi_ddsp.training import train_inference as training_module
 from course_lib.scores import Note
 from course_lib.tone_transfer import ToneControls
 from course_lib.training.checkpoints import CheckpointError, read_tensors, write_tensors
-from course_lib.training.trainer import Plan
-from tests.helpers.performances import performance, tone, write_folder
-from tests.helpers.processes import learn_together
+from tests.helpers.performances import tone, write_folder
 
 SMALL = InferenceConfig(width=16, hidden=8, n_embedding=4, instruments=("flute", "violin"))
-PLAN = Plan(batch=2, stretch_s=0.5, validate_every=5, validation_stretches=2, lr=1e-3)
 
 
 def small(**changes: object) -> DDSPInference:
     torch.manual_seed(0)
     return DDSPInference(replace(SMALL, **changes))  # type: ignore[arg-type]
-
-
-@pytest.fixture(scope="module")
-def performances() -> dict[str, list[Performance]]:
-    return {
-        "train": [performance("a", "violin", 0), performance("b", "flute", 1)],
-        "validation": [performance("c", "violin", 2)],
-    }
 
 
 def test_127_numbers_a_frame() -> None:
@@ -148,62 +131,7 @@ def test_gradients_reach_every_weight() -> None:
         assert weight.grad is not None and torch.isfinite(weight.grad).all(), name
 
 
-# Training and its files
-
-
-def test_training_lowers_the_loss_and_is_the_same_twice(performances: dict[str, list[Performance]]) -> None:
-    first, record = train_inference(performances, steps=10, config=SMALL, plan=PLAN, progress=False)
-    second, again = train_inference(performances, steps=10, config=SMALL, plan=PLAN, progress=False)
-    assert record.losses == again.losses and record.validation_steps == [5, 10]
-    assert record.best_loss < record.losses[0]
-    for a, b in zip(first.state_dict().values(), second.state_dict().values(), strict=True):
-        assert torch.equal(a, b)
-
-
-def test_a_stopped_training_goes_on_as_if_it_had_not(
-    performances: dict[str, list[Performance]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    whole, record = train_inference(performances, steps=10, config=SMALL, plan=PLAN, progress=False)
-    out, calls, real = tmp_path / "net.safetensors", [0], training_module._loss
-
-    def dies(*arguments: object) -> torch.Tensor:
-        calls[0] += 1
-        if calls[0] == 8:
-            raise KeyboardInterrupt
-        return real(*arguments)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(training_module, "_loss", dies)
-    with pytest.raises(KeyboardInterrupt):
-        train_inference(performances, out, steps=10, config=SMALL, plan=PLAN, progress=False)
-    assert not out.exists()
-    monkeypatch.setattr(training_module, "_loss", real)
-    resumed, later = train_inference(performances, out, steps=10, config=SMALL, plan=PLAN, progress=False)
-    assert later.losses == record.losses
-    for a, b in zip(whole.state_dict().values(), resumed.state_dict().values(), strict=True):
-        assert torch.equal(a, b)
-    model, facts = load_inference(out)
-    assert model.config == SMALL and facts["training"]["steps"] == 10
-
-
-def test_a_state_of_another_run_is_refused(performances: dict[str, list[Performance]], tmp_path: Path) -> None:
-    out = tmp_path / "net.safetensors"
-    train_inference(performances, out, steps=5, config=SMALL, plan=PLAN, progress=False)
-    with pytest.raises(CheckpointError, match="other settings"):
-        train_inference(performances, out, steps=5, config=SMALL, plan=replace(PLAN, seed=1), progress=False)
-    other = {**performances, "train": performances["train"][:1]}
-    with pytest.raises(CheckpointError, match="other recordings"):
-        train_inference(other, out, steps=5, config=SMALL, plan=PLAN, progress=False)
-    with pytest.raises(ValueError, match="validation"):
-        train_inference({"train": performances["train"]}, steps=5, progress=False)
-
-
-def test_draws_are_whole_and_of_the_right_instrument(performances: dict[str, list[Performance]]) -> None:
-    audio, f0, loudness, names = draw_performances(performances["train"], 6, 100, torch.Generator().manual_seed(0))
-    assert audio.shape == (6, 6400) and f0.shape == loudness.shape == (6, 100)
-    pitch = {p.instrument: p.f0_hz[0].item() for p in performances["train"]}
-    assert f0[:, 0].tolist() == pytest.approx([pitch[name] for name in names])
-    with pytest.raises(ValueError, match="fewer than"):
-        draw_performances(performances["train"], 1, 1000, torch.Generator())
+# Files
 
 
 def test_checkpoints_are_refused_where_they_do_not_fit(tmp_path: Path) -> None:
@@ -346,43 +274,3 @@ def test_what_cannot_be_heard(arguments: dict[str, object], words: str) -> None:
     good: dict[str, object] = {"audio": tone(1.0)[0], "sample_rate": 16000}
     with pytest.raises(ValueError, match=words):
         hear(**{**good, **arguments}, network=small())  # type: ignore[arg-type]
-
-
-# Several processes, and the command
-
-TOGETHER = """
-import tests.midi_ddsp.test_hearing as t
-sets = {
-    "train": [t.performance("a", "violin", 0), t.performance("b", "flute", 1)],
-    "validation": [t.performance("c", "violin", 2)],
-}
-config = t.replace(t.SMALL, reverb_taps=20)
-model, record = t.train_inference(sets, out, steps=8, config=config, plan=t.PLAN, device="cpu", progress=False)
-"""
-
-
-def test_two_processes_learn_one_network(tmp_path: Path) -> None:
-    assert load_inference(learn_together(tmp_path, TOGETHER))[1]["training"]["device"].startswith("2 × CPU")
-
-
-def test_the_command_trains_it(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("COURSE_PROGRESS", "0")
-    monkeypatch.setattr("course_lib.commands.train.PLAN", PLAN)
-    root, out = write_folder(tmp_path / "takes"), tmp_path / "net.safetensors"
-    arguments = ["train", str(root), "--model", "inference", "--out", str(out), "--steps", "2", "--device", "cpu"]
-    monkeypatch.setattr(sys, "argv", ["course_lib", *arguments])
-    assert main(arguments) == 0
-    said = capsys.readouterr()
-    assert "2 steps" in said.out and said.err == ""
-    model, facts = load_inference(out)
-    assert model.config.instruments == ("flute", "violin") and "--model inference" in facts["command"]
-    assert facts["recipes"] == {"violin": "made", "flute": "made"}
-    for wrong, words in (
-        ([*arguments, "--without", "noise"], "tone transfer"),
-        (["train", str(root / "violin"), *arguments[2:]], "no performances"),
-    ):
-        assert main(wrong) == 2
-        said = capsys.readouterr()
-        assert words in said.err and said.err.count("\n") == 1 and said.out == ""

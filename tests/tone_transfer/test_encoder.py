@@ -16,7 +16,7 @@ from course_lib.tone_transfer import (
     save_instrument,
     train,
 )
-from course_lib.tone_transfer.training import Plan
+from course_lib.training.run import Plan
 
 SMALL = TransferConfig(width=8, hidden=12, n_harmonics=6, n_bands=9, reverb_taps=50, n_z=4)
 

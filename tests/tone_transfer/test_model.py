@@ -15,7 +15,6 @@ import torch
 from safetensors.torch import save_file
 
 from course_lib import harmonic_synth, loudness_db
-from course_lib.analysis.recordings import Recording
 from course_lib.tone_transfer import (
     CheckpointError,
     ToneTransfer,
@@ -25,8 +24,7 @@ from course_lib.tone_transfer import (
     save_instrument,
     scale_inputs,
 )
-from course_lib.tone_transfer.checkpoint import FORMAT, model_from
-from course_lib.tone_transfer.data import draw_batch
+from course_lib.tone_transfer.checkpoint import FORMAT
 from course_lib.training.checkpoints import write_tensors
 
 SMALL = TransferConfig(n_harmonics=12, n_bands=17, width=8, hidden=16, reverb_taps=200)
@@ -250,20 +248,6 @@ def test_bad_folders_are_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "ran").exists()
 
 
-def test_stretches_are_drawn_from_their_recordings() -> None:
-    ramp = torch.arange(500.0)
-    recordings = [
-        Recording(str(i), (1000 * i + torch.arange(500.0)).repeat_interleave(64), 1000 * i + ramp, -ramp)
-        for i in range(3)
-    ]
-    f0, loudness, audio = draw_batch(recordings, 64, 100, 64, torch.Generator().manual_seed(0))
-    assert f0.shape == loudness.shape == (64, 100) and audio.shape == (64, 6400)
-    assert torch.equal(audio[:, ::64], f0) and torch.equal(-loudness, f0 % 1000)
-    assert len((f0[:, 0] // 1000).unique()) == 3 and bool((f0.diff() == 1).all())
-    with pytest.raises(ValueError, match="fewer than the 501"):
-        draw_batch(recordings, 1, 501, 64, torch.Generator())
-
-
 # Checkpoints.
 
 
@@ -403,11 +387,3 @@ def test_a_folder_does_not_hide_an_instrument(tmp_path: Path, monkeypatch: pytes
     assert load_instrument("violin")[1]["instrument"] == "violin"
     with pytest.raises(CheckpointError, match=r"unknown instrument 'kazoo'.*violin"):
         load_instrument("kazoo")
-
-
-def test_model_from_wants_what_the_config_says() -> None:
-    model = small()
-    facts = {"config": asdict(SMALL)}
-    assert model_from(model.state_dict(), facts, "here").config == SMALL
-    with pytest.raises(CheckpointError, match="here"):
-        model_from({}, facts, "here")

@@ -17,13 +17,17 @@ SCALES = 3
 FLOOR_DB = -100.0
 
 
-class Contest(NamedTuple):
-    """Raw numbers of the generator, and three losses (0-d): to fool, to resemble, and the adversary's own."""
+class Judged(NamedTuple):
+    """Raw numbers of the generator (batch, n_frames, …), and three losses, 0-d.
+
+    fooling: of the generator, small where it is taken for real. matching: of the generator, small where the
+    discriminators' maps are those of the real controls. discriminating: the adversary's own.
+    """
 
     raw: Tensor
-    fool: Tensor
-    resemble: Tensor
-    judge: Tensor
+    fooling: Tensor
+    matching: Tensor
+    discriminating: Tensor
 
 
 def as_levels(controls: ToneControls) -> Tensor:
@@ -33,35 +37,36 @@ def as_levels(controls: ToneControls) -> Tensor:
     return amplitude_to_db(values, FLOOR_DB) / (-FLOOR_DB / 2) + 1.0
 
 
-class Judge(nn.Module):
-    """One discriminator: blocks of stride 2, with the notes and the sound on two paths that meet in every block."""
+class Discriminator(nn.Module):
+    """Blocks of stride 2, with the conditioning and the controls on two paths that meet in every block."""
 
     def __init__(self, n_signal: int, channels: int, blocks: int) -> None:
         super().__init__()
         first = [(n_signal, len(FEATURES))] + [(channels, channels)] * (blocks - 1)
         self.signal = nn.ModuleList(nn.Conv1d(a, channels, 3, stride=2, padding=1) for a, _ in first)
-        self.told = nn.ModuleList(nn.Conv1d(b, channels, 3, stride=2, padding=1) for _, b in first)
-        self.again = nn.ModuleList(nn.Conv1d(channels, channels, 3, padding=1) for _ in first)
+        self.conditioning = nn.ModuleList(nn.Conv1d(b, channels, 3, stride=2, padding=1) for _, b in first)
+        self.residual = nn.ModuleList(nn.Conv1d(channels, channels, 3, padding=1) for _ in first)
         self.norms = nn.ModuleList(nn.LayerNorm(channels) for _ in first)
         self.score = nn.Conv1d(channels, 1, 3, padding=1)
 
-    def forward(self, signal: Tensor, told: Tensor) -> tuple[Tensor, list[Tensor]]:
+    def forward(self, signal: Tensor, conditioning: Tensor) -> tuple[Tensor, list[Tensor]]:
         """(batch, channels, n_frames) each; scores (batch, 1, n) and what each block made of it."""
         maps = []
-        for first, side, again, norm in zip(self.signal, self.told, self.again, self.norms, strict=True):
-            told = nn.functional.leaky_relu(side(told), 0.2)
-            signal = nn.functional.leaky_relu(first(signal) + told, 0.2)
-            signal = norm((signal + again(signal)).transpose(1, 2)).transpose(1, 2)
+        layers = zip(self.signal, self.conditioning, self.residual, self.norms, strict=True)
+        for enter, side, residual, norm in layers:
+            conditioning = nn.functional.leaky_relu(side(conditioning), 0.2)
+            signal = nn.functional.leaky_relu(enter(signal) + conditioning, 0.2)
+            signal = norm((signal + residual(signal)).transpose(1, 2)).transpose(1, 2)
             maps.append(signal)
         return self.score(signal), maps
 
 
 class Adversary(nn.Module):
-    """Judges of the same controls at full, half and quarter rate.
+    """Discriminators of the same controls at full, half and quarter rate.
 
     Args:
         n_signal: numbers a frame.
-        channels, blocks: of each judge.
+        channels, blocks: of each discriminator.
 
     Source: Wu et al., MIDI-DDSP, 2022, appendix B, at a quarter of its width; the losses: Mao et al., 2017 (least
         squares), and feature matching.
@@ -69,19 +74,19 @@ class Adversary(nn.Module):
 
     def __init__(self, n_signal: int, channels: int = 64, blocks: int = 3) -> None:
         super().__init__()
-        self.judges = nn.ModuleList(Judge(n_signal, channels, blocks) for _ in range(SCALES))
+        self.discriminators = nn.ModuleList(Discriminator(n_signal, channels, blocks) for _ in range(SCALES))
 
-    def forward(self, signal: Tensor, told: Tensor) -> list[tuple[Tensor, list[Tensor]]]:
-        """(batch, n_frames, …) each; scores and maps of every judge."""
-        x, c = signal.transpose(1, 2), told.transpose(1, 2)
+    def forward(self, signal: Tensor, conditioning: Tensor) -> list[tuple[Tensor, list[Tensor]]]:
+        """(batch, n_frames, …) each; scores and maps of every discriminator."""
+        x, c = signal.transpose(1, 2), conditioning.transpose(1, 2)
         found = []
-        for judge in self.judges:
-            found.append(judge(x, c))
+        for discriminator in self.discriminators:
+            found.append(discriminator(x, c))
             x, c = (nn.functional.avg_pool1d(y, 4, 2, 1) for y in (x, c))
         return found
 
 
-class Rivals(nn.Module):
+class AdversarialTraining(nn.Module):
     """Generator and adversary, trained together by one optimiser: each loss reaches only the one it belongs to."""
 
     def __init__(self, generator: SynthesisGenerator, adversary: Adversary) -> None:
@@ -89,27 +94,29 @@ class Rivals(nn.Module):
         self.generator, self.adversary = generator, adversary
 
     def forward(
-        self, features: Tensor, semitones: Tensor, instrument: Tensor, f0_hz: Tensor, real: ToneControls
-    ) -> Contest:
+        self, features: Tensor, semitones: Tensor, instrument_id: Tensor, f0_hz: Tensor, real: ToneControls
+    ) -> Judged:
         """One round: play, and be judged beside the real controls (batch, n_frames, …)."""
-        raw = self.generator(features, semitones, instrument)
+        raw = self.generator(features, semitones, instrument_id)
         played, heard = as_levels(self.generator.controls(raw, f0_hz)), as_levels(real)
+        # The generator's losses: the adversary's weights are constants.
         frozen = {name: value.detach() for name, value in self.adversary.named_parameters()}
-        fooled = functional_call(self.adversary, frozen, (played, features))
+        judged = functional_call(self.adversary, frozen, (played, features))
         with torch.no_grad():
-            model = self.adversary(heard, features)
-        seen, shown = self.adversary(played.detach(), features), self.adversary(heard, features)
-        fool = sum(((score - 1) ** 2).mean() for score, _ in fooled) / SCALES
-        resemble = sum(
+            reference = self.adversary(heard, features)
+        fooling = sum(((score - 1) ** 2).mean() for score, _ in judged) / SCALES
+        matching = sum(
             nn.functional.l1_loss(a, b)
-            for (_, ours), (_, theirs) in zip(fooled, model, strict=True)
+            for (_, ours), (_, theirs) in zip(judged, reference, strict=True)
             for a, b in zip(ours, theirs, strict=True)
-        ) / sum(len(maps) for _, maps in model)
-        judge = (
+        ) / sum(len(maps) for _, maps in reference)
+        # The adversary's loss: what was played is a constant.
+        fake, true = self.adversary(played.detach(), features), self.adversary(heard, features)
+        discriminating = (
             sum(
-                ((real_score - 1) ** 2).mean() + (fake_score**2).mean()
-                for (real_score, _), (fake_score, _) in zip(shown, seen, strict=True)
+                ((true_score - 1) ** 2).mean() + (fake_score**2).mean()
+                for (true_score, _), (fake_score, _) in zip(true, fake, strict=True)
             )
             / SCALES
         )
-        return Contest(raw, torch.as_tensor(fool), torch.as_tensor(resemble), torch.as_tensor(judge))
+        return Judged(raw, *map(torch.as_tensor, (fooling, matching, discriminating)))

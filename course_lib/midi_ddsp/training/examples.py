@@ -1,4 +1,4 @@
-"""Lessons: stretches of annotated performances, laid out for the generators to learn from."""
+"""Training examples: stretches of annotated performances, as the generators learn from them."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ import torch
 from torch import Tensor
 
 from course_lib.midi_ddsp.playing.conditioning import NotePlan
-from course_lib.midi_ddsp.training.annotate import Annotated
+from course_lib.midi_ddsp.training.annotations import Annotated
 from course_lib.midi_ddsp.training.variations import deviation, vary_tone, vary_vibrato
 from course_lib.synths.tone import ToneControls
+from course_lib.training.data import draw_stretches
 
 
 @dataclass(frozen=True)
-class Lesson:
-    """One performance, ready to be cut.
+class Prepared:
+    """One annotated performance, ready for examples to be cut from it.
 
     owner, sounding, semitones: (n_frames,), as in `NotePlan` and `deviation`.
     """
@@ -35,53 +36,47 @@ class Lesson:
         return NotePlan(self.plan.notes, expression, self.plan.rate)
 
 
-def prepare(annotated: Sequence[Annotated], frame_rate: float = 250) -> list[Lesson]:
+def prepare(annotated: Sequence[Annotated], frame_rate: float = 250) -> list[Prepared]:
     """Lay out performances once, so that every step only cuts."""
-    lessons = []
+    prepared = []
     for a in annotated:
         plan = NotePlan(a.performance.notes, a.expression, frame_rate)
         n = len(a.owner)
         owner = plan.note_index(0, n)
-        lessons.append(Lesson(a, plan, owner, plan.sounding(0, n), deviation(a, owner)))
-    return lessons
+        prepared.append(Prepared(a, plan, owner, plan.sounding(0, n), deviation(a, owner)))
+    return prepared
 
 
 def draw_places(
-    lessons: Sequence[Lesson], batch: int, n_frames: int, generator: torch.Generator
-) -> list[tuple[Lesson, int]]:
-    """Draw where to cut: every stretch of every performance is as likely."""
-    lengths = torch.tensor([len(lesson) - n_frames + 1 for lesson in lessons])
-    if int(lengths.min()) < 1:
-        short = min(lessons, key=len)
-        raise ValueError(
-            f"{short.annotated.performance.name} has {len(short)} frames, fewer than the {n_frames} of a stretch"
-        )
-    which = torch.multinomial(lengths.float(), batch, replacement=True, generator=generator).tolist()
-    places = torch.rand(batch, generator=generator).tolist()
-    return [(lessons[i], int(u * lengths[i])) for i, u in zip(which, places, strict=True)]
+    prepared: Sequence[Prepared], batch: int, n_frames: int, generator: torch.Generator
+) -> list[tuple[Prepared, int]]:
+    """Draw where to cut, performance and first frame: every stretch of every performance is as likely."""
+    performances = [p.annotated.performance for p in prepared]
+    places = draw_stretches(performances, batch, n_frames, generator, evenly=True)
+    return [(prepared[i], first) for i, first in places]
 
 
-def pitch_lesson(
-    lesson: Lesson, first: int, n_frames: int, share: float, generator: torch.Generator
+def pitch_example(
+    prepared: Prepared, first: int, n_frames: int, share: float, generator: torch.Generator
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Features (n_frames, n_features), semitones and sounding (n_frames,) of one stretch, its vibratos varied."""
-    semitones, plan = lesson.semitones, lesson.plan
+    semitones, plan = prepared.semitones, prepared.plan
     if share:
-        semitones, expression = vary_vibrato(semitones, lesson.owner, plan.expression, share, generator)
-        plan = lesson.replan(expression)
-    here = slice(first, first + n_frames)
-    return plan.features(first, n_frames), semitones[here], lesson.sounding[here]
+        semitones, expression = vary_vibrato(semitones, prepared.owner, plan.expression, share, generator)
+        plan = prepared.replan(expression)
+    frames = slice(first, first + n_frames)
+    return plan.features(first, n_frames), semitones[frames], prepared.sounding[frames]
 
 
-def tone_lesson(
-    lesson: Lesson, first: int, n_frames: int, share: float, generator: torch.Generator
+def tone_example(
+    prepared: Prepared, first: int, n_frames: int, share: float, generator: torch.Generator
 ) -> tuple[Tensor, ToneControls]:
     """Features (n_frames, n_features) and the controls to be found, (n_frames, …), of one stretch, its notes varied."""
-    controls, plan = lesson.annotated.controls, lesson.plan
+    controls, plan = prepared.annotated.controls, prepared.plan
     if share:
         controls, expression = vary_tone(
-            controls, lesson.owner, lesson.sounding, plan.start, plan.end, plan.expression, share, generator
+            controls, prepared.owner, prepared.sounding, plan.start, plan.end, plan.expression, share, generator
         )
-        plan = lesson.replan(expression)
-    here = slice(first, first + n_frames)
-    return plan.features(first, n_frames), ToneControls(*(x[here] for x in controls))
+        plan = prepared.replan(expression)
+    frames = slice(first, first + n_frames)
+    return plan.features(first, n_frames), ToneControls(*(x[frames] for x in controls))

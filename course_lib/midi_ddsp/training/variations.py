@@ -7,7 +7,7 @@ from torch import Tensor
 
 from course_lib.core.units import amplitude_to_db, db_to_amplitude, hz_to_midi
 from course_lib.midi_ddsp.note_controls import ATTACK_FRAMES, CONTROLS, FLOOR_DB
-from course_lib.midi_ddsp.training.annotate import Annotated
+from course_lib.midi_ddsp.training.annotations import Annotated
 from course_lib.synths.tone import ToneControls
 
 WIDEST = 0.98  # semitones; the pitch generator knows one either way
@@ -76,7 +76,7 @@ def vary_tone(
     def draw(low: float, high: float) -> Tensor:
         return low + (high - low) * torch.rand(n, generator=generator)
 
-    def some() -> Tensor:
+    def drawn_notes() -> Tensor:
         return torch.rand(n, generator=generator) < share
 
     def mean(values: Tensor) -> Tensor:
@@ -88,10 +88,10 @@ def vary_tone(
     top = draw(0.02, 0.98)[owner]
     swell = torch.where(u < top, u / top, (1 - u) / (1 - top)) - 0.5  # its standard deviation is 1 / √12
     old_mean = mean(level)
-    kept = torch.where(some(), draw(0.0, 1.0), 1.0)
-    height = torch.where(some(), draw(0.0, 1.0).square() * 90.0, 0.0)
+    kept = torch.where(drawn_notes(), draw(0.0, 1.0), 1.0)
+    height = torch.where(drawn_notes(), draw(0.0, 1.0).square() * 90.0, 0.0)
     new = level + (1 - kept)[owner] * (old_mean[owner] - level) * sounding + height[owner] * swell
-    target = torch.where(some(), (draw(-0.08, 1.18) - 1.5) * 60.0, old_mean)
+    target = torch.where(drawn_notes(), (draw(-0.08, 1.18) - 1.5) * 60.0, old_mean)
     new = new + (target - mean(new))[owner]
     new = torch.where(level > QUIETEST_DB + 15, new, level).clamp(QUIETEST_DB, LOUDEST_DB)
     # Colour: a slope over the harmonics, found for each note by halving.
@@ -105,7 +105,7 @@ def vary_tone(
         tilted = shares * torch.exp(middle.unsqueeze(-1) * log_k)
         above = (tilted * k).sum(-1) / tilted.sum(-1).clamp(min=1e-12) > wanted
         low, high = torch.where(above, low, middle), torch.where(above, middle, high)
-    slope = torch.where(some(), (low + high) / 2, 0.0)
+    slope = torch.where(drawn_notes(), (low + high) / 2, 0.0)
     distribution = controls.distribution * torch.exp(slope[owner].unsqueeze(-1) * (log_k - log_k.mean()))
     distribution = distribution / distribution.sum(-1, keepdim=True).clamp(min=1e-12)
     # Noise: follows the level, but for the attack.
@@ -114,11 +114,10 @@ def vary_tone(
     noise = torch.where(noise > QUIETEST_DB + 15, noise + follow.unsqueeze(-1), noise)
     since = frames - start[owner]
     attack = (since >= 0) & (since < ATTACK_FRAMES) & sounding
-    now = note_means(noise.mean(-1), owner, attack, n)
-    old = expression[:, ATTACK]
-    aim = (torch.where(some(), draw(-0.08, 1.3), old) - 2.625) * 40.0
+    attack_db = note_means(noise.mean(-1), owner, attack, n)
+    target_db = (torch.where(drawn_notes(), draw(-0.08, 1.3), expression[:, ATTACK]) - 2.625) * 40.0
     fade = (1 - (since - ATTACK_FRAMES + 1).clamp(min=0) / 4.0).clamp(0, 1) * (since >= 0)
-    noise = (noise + ((aim - now)[owner] * fade).unsqueeze(-1)).clamp(QUIETEST_DB, LOUDEST_DB)
+    noise = (noise + ((target_db - attack_db)[owner] * fade).unsqueeze(-1)).clamp(QUIETEST_DB, LOUDEST_DB)
     varied = ToneControls(controls.f0_hz, db_to_amplitude(new), distribution, db_to_amplitude(noise))
     return varied, read_tone(varied, owner, sounding, start, end, expression)
 
@@ -147,8 +146,8 @@ def read_tone(
     return torch.where(whole.unsqueeze(-1), read, expression)
 
 
-def note_means(values: Tensor, owner: Tensor, where: Tensor, n_notes: int) -> Tensor:
-    """Mean of values (n_frames,) over the frames of each note that `where` marks, (n_notes,)."""
-    w = where.to(values)
-    total = values.new_zeros(n_notes).index_add(0, owner, values * w)
-    return total / w.new_zeros(n_notes).index_add(0, owner, w).clamp(min=1.0)
+def note_means(values: Tensor, owner: Tensor, mask: Tensor, n_notes: int) -> Tensor:
+    """Mean of values (n_frames,) over the frames of each note that the mask (n_frames,) marks, (n_notes,)."""
+    weights = mask.to(values)
+    total = values.new_zeros(n_notes).index_add(0, owner, values * weights)
+    return total / weights.new_zeros(n_notes).index_add(0, owner, weights).clamp(min=1.0)

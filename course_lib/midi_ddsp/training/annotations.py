@@ -18,7 +18,7 @@ from course_lib.midi_ddsp.note_controls import extract_expression
 from course_lib.scores.notes import note_frames
 from course_lib.synths.tone import ToneControls
 from course_lib.training.checkpoints import CheckpointError, Format, read_tensors, write_tensors
-from course_lib.training.trainer import digest
+from course_lib.training.data import LEARNED_FROM, check_parts, digest
 
 FORMAT = Format("course_lib.midi_ddsp.annotations", 1, "annotations")
 
@@ -97,10 +97,16 @@ def _annotate(performance: Performance, model: DDSPInference, file: Path | None,
     return Annotated(performance, controls, owner, expression)
 
 
+def known_instruments(annotated: Mapping[str, Sequence[Annotated]]) -> tuple[str, ...]:
+    """The instruments that are learned from, in order; ValueError without performances for training or validation."""
+    check_parts(annotated, "performances", "annotate")
+    return tuple(sorted({a.performance.instrument for a in annotated["train"]}))
+
+
 def annotations_digest(annotated: Mapping[str, Sequence[Annotated]]) -> str:
-    """A digest of everything a generator learns from; see `course_lib.training.trainer.digest`."""
+    """A digest of everything a generator learns from; see `course_lib.training.data.digest`."""
     return digest(
         (f"{part} {a.performance.name}", torch.cat([a.expression.flatten(), a.performance.f0_hz]))
-        for part in ("train", "validation")
+        for part in LEARNED_FROM
         for a in annotated[part]
     )
