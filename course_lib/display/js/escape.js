@@ -1,35 +1,72 @@
 // Ways out: the ball again, over more octaves, with a noisy target, another window, and lags that grow while it rolls.
-const N = 512, RATE = 8000, LOW = 150, HIGH = 2400, POINTS = 1537, FREQUENCIES = logspace(LOW, HIGH, POINTS), SEED = 1;
+const N = 512;
+const RATE = 8000;
+const LOW = 150;
+const HIGH = 2400;
+const POINTS = 1537;
+const FREQUENCIES = logspace(LOW, HIGH, POINTS);
+const SEED = 1;
 const LOSSES = ["waveform_l1", "spectral_l1", "transport", "transport_sharp", "lag"];
-const ground = ({ start_hz, ...s }) => known(JSON.stringify(s), () => landscape(noisy(sine(s.target_hz), s.noise_db, SEED), s.loss, s));
+const ground = ({ start_hz, ...s }) =>
+  known(JSON.stringify(s), () => landscape(noisy(sine(s.target_hz), s.noise_db, SEED), s.loss, s));
 const compute = (s) => rollIn(ground(s), s.start_hz, s.target_hz);
 // From few lags to many: each landscape starts where the ball came to rest in the one before.
 function anneal(api) {
   let lags = 2;
   api.set({ loss: "lag", lags });
   api.animate(() => {
-    const { view, numbers } = api, last = numbers.path.length - 1;
-    if (view.at < last) { view.at = Math.min(last, view.at + 2); api.redraw(); return true; }
+    const { view, numbers } = api;
+    const last = numbers.path.length - 1;
+    if (view.at < last) {
+      view.at = Math.min(last, view.at + 2);
+      api.redraw();
+      return true;
+    }
     if (lags >= 128) return false;
     api.set({ lags: (lags *= 2), start_hz: numbers.end_hz });
     return true;
   }, 25);
 }
-const ball = ballFigure("Ways out of the local minima", { min: 200, max: 1600 }, [
-  { key: "noise_db", label: "Target over noise", min: -15, max: 45, step: 1, show: signalToNoise },
-  { key: "lags", label: "Lags", min: 2, max: 128, log: true, show: (v, s) => `${fixed(v, 0)}${s.loss === "lag" ? "" : " (not in use)"}`, put: (lags) => ({ lags, loss: "lag" }) },
-  { key: "window", label: "Window", options: WINDOWS },
-], compute, [150, 200, 300, 400, 600, 800, 1200, 1600, 2400], [{ label: "Roll with growing lags", run: anneal }]);
+const ball = ballFigure(
+  "Ways out of the local minima",
+  { min: 200, max: 1600 },
+  [
+    { key: "noise_db", label: "Target over noise", min: -15, max: 45, step: 1, show: signalToNoise },
+    {
+      key: "lags",
+      label: "Lags",
+      min: 2,
+      max: 128,
+      log: true,
+      show: (v, s) => `${fixed(v, 0)}${s.loss === "lag" ? "" : " (not in use)"}`,
+      put: (lags) => ({ lags, loss: "lag" }),
+    },
+    { key: "window", label: "Window", options: WINDOWS },
+  ],
+  compute,
+  [150, 200, 300, 400, 600, 800, 1200, 1600, 2400],
+  [{ label: "Roll with growing lags", run: anneal }],
+);
 const figure = {
   ...ball,
   height: (w) => (w >= 560 ? 320 : 500),
   // Beside the whole, the ground under the ball: dents too small to see hold it as well.
   draw(c, s, n) {
-    const { p, plot, view, width, height } = c, [box, near] = split(width, height, [3, 2]);
+    const { p, plot, view, width, height } = c;
+    const [box, near] = split(width, height, [3, 2]);
     ball.draw({ ...c, box }, s, n);
-    const middle = now(view), x = [middle - 40, middle + 40], hz = range(81, (i) => x[0] + i), seen = hz.map((f) => ground(s).at(f)[0]);
-    const low = Math.min(...seen), high = Math.max(...seen), room = 0.12 * (high - low);
-    const z = plot(near, { title: "Near the ball", x, y: [low - room, high + room], yText: () => "", xLabel: "frequency (Hz)" }, p);
+    const middle = now(view);
+    const x = [middle - 40, middle + 40];
+    const hz = range(81, (i) => x[0] + i);
+    const seen = hz.map((f) => ground(s).at(f)[0]);
+    const low = Math.min(...seen);
+    const high = Math.max(...seen);
+    const room = 0.12 * (high - low);
+    const z = plot(
+      near,
+      { title: "Near the ball", x, y: [low - room, high + room], yText: () => "", xLabel: "frequency (Hz)" },
+      p,
+    );
     z.line(hz, seen, p.mine, 2);
     if (s.target_hz > x[0] && s.target_hz < x[1]) z.mark(s.target_hz, p.soft, "target");
     z.dot(middle, n.heights[view.at], p.goal, 8);

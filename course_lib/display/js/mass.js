@@ -3,26 +3,32 @@
 function dice(seed) {
   let s = Math.imul(seed, 0x9e3779b1);
   return () => {
-    s ^= s << 13; s ^= s >>> 17; s ^= s << 5;
+    s ^= s << 13;
+    s ^= s >>> 17;
+    s ^= s << 5;
     return ((s >>> 0) + 0.5) / 2 ** 32;
   };
 }
 // White noise whose root mean square is 1 (Box and Muller).
 function whiteNoise(n, seed) {
-  const roll = dice(seed), x = Float64Array.from({ length: n }, () => Math.sqrt(-2 * Math.log(roll())) * Math.cos(TAU * roll()));
+  const roll = dice(seed);
+  const x = Float64Array.from({ length: n }, () => Math.sqrt(-2 * Math.log(roll())) * Math.cos(TAU * roll()));
   const level = Math.sqrt(mean(x.map((v) => v * v)));
   return x.map((v) => v / level);
 }
 // From 40 dB up there is no noise at all: the upper end of the slider.
-const CLEAN = 40, signalToNoise = (db) => (db >= CLEAN ? "clean" : `${fixed(db, 0)} dB`);
+const CLEAN = 40;
+const signalToNoise = (db) => (db >= CLEAN ? "clean" : `${fixed(db, 0)} dB`);
 const noiseLevel = (sound, db) => (db >= CLEAN ? 0 : Math.sqrt(mean(sound.map((v) => v * v))) * 10 ** (-db / 20));
 function noisy(sound, db, seed) {
-  const level = noiseLevel(sound, db), noise = level ? whiteNoise(sound.length, seed) : sound;
+  const level = noiseLevel(sound, db);
+  const noise = level ? whiteNoise(sound.length, seed) : sound;
   return sound.map((v, i) => v + level * noise[i]);
 }
 // One second of a sine at full scale with its noise, at whatever level lets both through.
 function toneInNoise(f, db = CLEAN) {
-  const tone = tones([[f, 1]], 16000), level = noiseLevel(tone, db);
+  const tone = tones([[f, 1]], 16000);
+  const level = noiseLevel(tone, db);
   return noisy(tone, db, 2).map((v) => v / (1 + level));
 }
 function sineWave(f, n, rate, shape = Math.sin) {
@@ -30,14 +36,25 @@ function sineWave(f, n, rate, shape = Math.sin) {
   for (let i = 0; i < n; i++) x[i] = shape((TAU * f * i) / rate);
   return x;
 }
-const WINDOWS = [["hann", "Hann"], ["rectangular", "rectangular"]];
+const WINDOWS = [
+  ["hann", "Hann"],
+  ["rectangular", "rectangular"],
+];
 // One window over the whole sound, scaled so that a sine of amplitude 1 peaks at about 1.
-const whole = (n, window) => ({ size: n, starts: [0], gain: (window === "hann" ? 4 : 2) / n, window: window === "hann" ? hannWindow(n) : new Float64Array(n).fill(1) });
+const whole = (n, window) => ({
+  size: n,
+  starts: [0],
+  gain: (window === "hann" ? 4 : 2) / n,
+  window: window === "hann" ? hannWindow(n) : new Float64Array(n).fill(1),
+});
 // Two sounds travel through one FFT, as real and imaginary part. Returns the magnitudes of the first and, of the second, the
 // magnitudes too or, where it is the derivative of the first, the derivative of the magnitudes.
 function spectra({ size, starts, gain, window }, one, two, derivative) {
-  const bins = size / 2 + 1, first = new Float64Array(starts.length * bins), second = new Float64Array(first.length);
-  const re = new Float64Array(size), im = new Float64Array(size);
+  const bins = size / 2 + 1;
+  const first = new Float64Array(starts.length * bins);
+  const second = new Float64Array(first.length);
+  const re = new Float64Array(size);
+  const im = new Float64Array(size);
   starts.forEach((start, w) => {
     for (let i = 0; i < size; i++) {
       const scale = start + i >= 0 && start + i < one.length ? window[i] * gain : 0;
@@ -46,7 +63,11 @@ function spectra({ size, starts, gain, window }, one, two, derivative) {
     }
     fft(re, im);
     for (let k = 0, o = w * bins; k < bins; k++, o++) {
-      const m = (size - k) % size, a = (re[k] + re[m]) / 2, b = (im[k] - im[m]) / 2, c = (im[k] + im[m]) / 2, d = (re[m] - re[k]) / 2;
+      const m = (size - k) % size;
+      const a = (re[k] + re[m]) / 2;
+      const b = (im[k] - im[m]) / 2;
+      const c = (im[k] + im[m]) / 2;
+      const d = (re[m] - re[k]) / 2;
       const length = Math.sqrt(a * a + b * b);
       first[o] = length;
       second[o] = !derivative ? Math.sqrt(c * c + d * d) : length > 0 ? (a * c + b * d) / length : 0;
@@ -56,15 +77,25 @@ function spectra({ size, starts, gain, window }, one, two, derivative) {
 }
 // Magnitudes raised to a power and divided by their sum: how much of the sound lies at each frequency.
 function mass(magnitude, power) {
-  const top = magnitude.reduce((a, b) => Math.max(a, b)), raised = magnitude.map((v) => (v / top) ** power), total = raised.reduce((a, b) => a + b);
+  const top = magnitude.reduce((a, b) => Math.max(a, b));
+  const raised = magnitude.map((v) => (v / top) ** power);
+  const total = raised.reduce((a, b) => a + b);
   return raised.map((v) => v / total);
 }
-const summed = (x) => { let total = 0; return x.map((v) => (total += v)); };
+const summed = (x) => {
+  let total = 0;
+  return x.map((v) => (total += v));
+};
 // Transport to a goal: how far the mass of magnitudes x must travel, on average, in bins; and the change where x changes by dx.
 function transport(goal, power) {
   const to = summed(mass(goal, power));
   return (x, dx) => {
-    let total = 0, growth = 0, here = 0, drift = 0, way = 0, change = 0;
+    let total = 0;
+    let growth = 0;
+    let here = 0;
+    let drift = 0;
+    let way = 0;
+    let change = 0;
     for (let k = 0; k < x.length; k++) {
       total += x[k] * x[k];
       if (dx) growth += 2 * x[k] * dx[k];

@@ -1,29 +1,54 @@
 // A few notes on a piano roll, and what a network is told about them in every frame.
-const RATE = 16000, FPS = 250, FRAMES = 750, LOW = 57, HIGH = 77;
-const NAMES = "C C♯ D E♭ E F F♯ G A♭ A B♭ B".split(" "), note = (m) => `${NAMES[m % 12]}${Math.floor(m / 12) - 1}`;
+const RATE = 16000;
+const FPS = 250;
+const FRAMES = 750;
+const LOW = 57;
+const HIGH = 77;
+const NAMES = "C C♯ D E♭ E F F♯ G A♭ A B♭ B".split(" ");
+const note = (m) => `${NAMES[m % 12]}${Math.floor(m / 12) - 1}`;
 const SCALE = [];
 for (let m = LOW; m <= HIGH; m++) if ([0, 2, 4, 5, 7, 9, 11].includes(m % 12)) SCALE.push(m);
 // Halves go to the even side, as in Python.
-const nearest = (x) => { const low = Math.floor(x), rest = x - low; return rest > 0.5 || (rest === 0.5 && low % 2) ? low + 1 : low; };
+const nearest = (x) => {
+  const low = Math.floor(x);
+  const rest = x - low;
+  return rest > 0.5 || (rest === 0.5 && low % 2) ? low + 1 : low;
+};
 
 function compute(s) {
   const order = s.onsets.map((_, i) => i).sort((a, b) => s.onsets[a] - s.onsets[b] || a - b);
   const starts = order.map((i) => nearest(s.onsets[i] * FPS));
-  const pitch = range(FRAMES, () => 0), onset = range(FRAMES, () => 0), offset = range(FRAMES, () => 0), position = range(FRAMES, () => 0), owner = range(FRAMES, () => -1);
+  const pitch = range(FRAMES, () => 0);
+  const onset = range(FRAMES, () => 0);
+  const offset = range(FRAMES, () => 0);
+  const position = range(FRAMES, () => 0);
+  const owner = range(FRAMES, () => -1);
   order.forEach((i, n) => {
-    const start = starts[n], end = Math.min(Math.max(nearest((s.onsets[i] + s.lengths[i]) * FPS), start + 1), starts[n + 1] ?? Infinity);
-    for (let t = start; t < Math.min(end, FRAMES); t++) { pitch[t] = s.pitches[i]; position[t] = (t - start + 1) / (end - start); owner[t] = n; }
-    if (end > start && start < FRAMES) { onset[start] = 1; if (end <= FRAMES) offset[end - 1] = 1; }
+    const start = starts[n];
+    const end = Math.min(Math.max(nearest((s.onsets[i] + s.lengths[i]) * FPS), start + 1), starts[n + 1] ?? Infinity);
+    for (let t = start; t < Math.min(end, FRAMES); t++) {
+      pitch[t] = s.pitches[i];
+      position[t] = (t - start + 1) / (end - start);
+      owner[t] = n;
+    }
+    if (end > start && start < FRAMES) {
+      onset[start] = 1;
+      if (end <= FRAMES) offset[end - 1] = 1;
+    }
   });
   return { pitch, onset, offset, position, owner };
 }
 
 // Eight harmonics, 10 ms to set in and to die away.
 function sound(s, n) {
-  const hop = RATE / FPS, out = new Float32Array(FRAMES * hop);
-  let phase = 0, level = 0, hz = 0;
+  const hop = RATE / FPS;
+  const out = new Float32Array(FRAMES * hop);
+  let phase = 0;
+  let level = 0;
+  let hz = 0;
   for (let t = 0; t < out.length; t++) {
-    const m = n.pitch[Math.floor(t / hop)], fresh = n.onset[Math.floor(t / hop)] && t % hop === 0;
+    const m = n.pitch[Math.floor(t / hop)];
+    const fresh = n.onset[Math.floor(t / hop)] && t % hop === 0;
     if (m) hz = 440 * 2 ** ((m - 69) / 12);
     if (fresh) level *= 0.2;
     level += ((m ? 0.5 : 0) - level) / 80;
@@ -35,63 +60,172 @@ function sound(s, n) {
   return out;
 }
 
-const at = (key) => ({ get: (s) => s[key][s.chosen - 1], put: (v, s) => ({ [key]: s[key].map((old, i) => (i === s.chosen - 1 ? v : old)) }) });
+const at = (key) => ({
+  get: (s) => s[key][s.chosen - 1],
+  put: (v, s) => ({ [key]: s[key].map((old, i) => (i === s.chosen - 1 ? v : old)) }),
+});
 const figure = {
   title: "Notes, frame by frame",
   controls: [
     { key: "chosen", label: "Note", min: 1, max: 6, step: 1, whole: true, show: (v) => `${v} of 6` },
     { key: "its_pitch", label: "Its pitch", min: LOW, max: HIGH, step: 1, whole: true, ...at("pitches"), show: note },
-    { key: "its_onset", label: "Its onset", min: 0, max: 2.9, step: 0.02, ...at("onsets"), show: (v) => `${fixed(v, 2)} s` },
-    { key: "its_length", label: "Its length", min: 0.02, max: 1.5, step: 0.02, ...at("lengths"), show: (v) => `${fixed(v, 2)} s` },
+    {
+      key: "its_onset",
+      label: "Its onset",
+      min: 0,
+      max: 2.9,
+      step: 0.02,
+      ...at("onsets"),
+      show: (v) => `${fixed(v, 2)} s`,
+    },
+    {
+      key: "its_length",
+      label: "Its length",
+      min: 0.02,
+      max: 1.5,
+      step: 0.02,
+      ...at("lengths"),
+      show: (v) => `${fixed(v, 2)} s`,
+    },
   ],
   compute,
   height: () => 470,
   draw({ g, p, plot, view, width }, s, n) {
-    const time = [0, FRAMES / FPS], xs = range(FRAMES, (i) => i / FPS);
-    const a = (view.roll = plot([0, 0, width, 215], { title: "Score (drag the notes, or their right ends)", x: time, y: [LOW - 1, HIGH + 1], yTicks: SCALE.filter((_, i) => i % 2 === 0), yText: note }, p));
+    const time = [0, FRAMES / FPS];
+    const xs = range(FRAMES, (i) => i / FPS);
+    const a = (view.roll = plot(
+      [0, 0, width, 215],
+      {
+        title: "Score (drag the notes, or their right ends)",
+        x: time,
+        y: [LOW - 1, HIGH + 1],
+        yTicks: SCALE.filter((_, i) => i % 2 === 0),
+        yText: note,
+      },
+      p,
+    ));
     a.inside(() => {
       s.onsets.forEach((t, i) => {
-        g.fillStyle = i === s.chosen - 1 ? p.goal : p.mine; g.globalAlpha = 0.75;
+        g.fillStyle = i === s.chosen - 1 ? p.goal : p.mine;
+        g.globalAlpha = 0.75;
         g.fillRect(a.X(t), a.Y(s.pitches[i] + 0.5), Math.max(3, a.X(t + s.lengths[i]) - a.X(t) - 1), a.Y(0) - a.Y(1));
         g.globalAlpha = 1;
       });
     });
-    const b = plot([0, 215, width, 125], { title: "Pitch", legend: [["0 in rests", p.soft]], x: time, y: [LOW - 4, HIGH + 1], yTicks: [LOW + 3, 67, 74], yText: note }, p);
-    b.line(xs, n.pitch.map((m) => m || LOW - 3), p.mine);
-    const c = plot([0, 340, width, 130], { title: "Position", legend: [["onset", p.goal], ["offset", p.soft]], x: time, y: [0, 1.05], yTicks: [0, 0.5, 1], xLabel: "time (s)" }, p);
+    const b = plot(
+      [0, 215, width, 125],
+      {
+        title: "Pitch",
+        legend: [["0 in rests", p.soft]],
+        x: time,
+        y: [LOW - 4, HIGH + 1],
+        yTicks: [LOW + 3, 67, 74],
+        yText: note,
+      },
+      p,
+    );
+    b.line(
+      xs,
+      n.pitch.map((m) => m || LOW - 3),
+      p.mine,
+    );
+    const c = plot(
+      [0, 340, width, 130],
+      {
+        title: "Position",
+        legend: [
+          ["onset", p.goal],
+          ["offset", p.soft],
+        ],
+        x: time,
+        y: [0, 1.05],
+        yTicks: [0, 0.5, 1],
+        xLabel: "time (s)",
+      },
+      p,
+    );
     c.line(xs, n.position, p.mine, 1.5);
-    n.onset.forEach((v, i) => { if (v) c.stem(i / FPS, 1, p.goal); });
-    n.offset.forEach((v, i) => { if (v) c.stem(i / FPS, 0.6, p.soft); });
+    n.onset.forEach((v, i) => {
+      if (v) c.stem(i / FPS, 1, p.goal);
+    });
+    n.offset.forEach((v, i) => {
+      if (v) c.stem(i / FPS, 0.6, p.soft);
+    });
   },
-  describe: (s, n) => `Six notes on a piano roll over three seconds; note ${s.chosen} is ${note(s.pitches[s.chosen - 1])} at ${fixed(s.onsets[s.chosen - 1], 2)} seconds. ${n.owner.filter((v) => v >= 0).length} of ${FRAMES} frames belong to a note.`,
+  describe: (s, n) =>
+    `Six notes on a piano roll over three seconds; note ${s.chosen} is ${note(s.pitches[s.chosen - 1])} at ${fixed(s.onsets[s.chosen - 1], 2)} seconds. ${n.owner.filter((v) => v >= 0).length} of ${FRAMES} frames belong to a note.`,
   readout(s, n) {
-    const i = s.chosen - 1, mine = [...s.onsets.keys()].sort((a, b) => s.onsets[a] - s.onsets[b] || a - b).indexOf(i), frames = n.owner.filter((v) => v === mine).length;
-    return [["note", `${note(s.pitches[i])}, MIDI ${s.pitches[i]}`], ["onset", `${fixed(s.onsets[i], 2)} s`], ["its frames", `${frames}`], ["by its length", `${nearest(s.lengths[i] * FPS)}`], ["frames at rest", `${n.owner.filter((v) => v < 0).length}`]];
+    const i = s.chosen - 1;
+    const mine = [...s.onsets.keys()].sort((a, b) => s.onsets[a] - s.onsets[b] || a - b).indexOf(i);
+    const frames = n.owner.filter((v) => v === mine).length;
+    return [
+      ["note", `${note(s.pitches[i])}, MIDI ${s.pitches[i]}`],
+      ["onset", `${fixed(s.onsets[i], 2)} s`],
+      ["its frames", `${frames}`],
+      ["by its length", `${nearest(s.lengths[i] * FPS)}`],
+      ["frames at rest", `${n.owner.filter((v) => v < 0).length}`],
+    ];
   },
   sounds: [{ label: "Play", make: (s, n) => sound(s, n) }],
   actions: [
-    { label: "Legato", run: (api) => { const order = api.state.onsets.map((_, i) => i).sort((a, b) => api.state.onsets[a] - api.state.onsets[b]); api.set({ lengths: api.state.lengths.map((old, i) => { const next = order[order.indexOf(i) + 1]; return next === undefined ? old : clamp(api.state.onsets[next] - api.state.onsets[i], 0.02, 1.5); }) }); } },
+    {
+      label: "Legato",
+      run: (api) => {
+        const order = api.state.onsets.map((_, i) => i).sort((a, b) => api.state.onsets[a] - api.state.onsets[b]);
+        api.set({
+          lengths: api.state.lengths.map((old, i) => {
+            const next = order[order.indexOf(i) + 1];
+            return next === undefined ? old : clamp(api.state.onsets[next] - api.state.onsets[i], 0.02, 1.5);
+          }),
+        });
+      },
+    },
     { label: "Staccato", run: (api) => api.set({ lengths: api.state.lengths.map(() => 0.1) }) },
   ],
   pointer(x, y, type, { set, view, state }) {
     const a = view.roll;
     if (type === "down") {
-      const t = a.back(x), m = a.backY(y);
-      let best = -1, least = 3.5;
+      const t = a.back(x);
+      const m = a.backY(y);
+      let best = -1;
+      let least = 3.5;
       state.onsets.forEach((on, i) => {
         const off = 0.2 * Math.abs(m - state.pitches[i]) + 12 * Math.max(0, on - t, t - on - state.lengths[i]);
-        if (off < least) { least = off; best = i; }
+        if (off < least) {
+          least = off;
+          best = i;
+        }
       });
       // The right end of a note stretches it, the rest moves it.
       const end = best < 0 ? 0 : state.onsets[best] + state.lengths[best];
-      view.held = best < 0 ? null : { i: best, from: t - state.onsets[best], above: m - state.pitches[best], end: t - end, stretch: t > end - Math.min(0.06, state.lengths[best] / 3) };
+      view.held =
+        best < 0
+          ? null
+          : {
+              i: best,
+              from: t - state.onsets[best],
+              above: m - state.pitches[best],
+              end: t - end,
+              stretch: t > end - Math.min(0.06, state.lengths[best] / 3),
+            };
       if (best >= 0) set({ chosen: best + 1 });
       return;
     }
-    if (type === "up" || !view.held) { view.held = null; return; }
-    const { i, from, above, end, stretch } = view.held, put = (list, v) => list.map((old, j) => (j === i ? v : old)), snap = (v, low, high) => clamp(Math.round(v * 50) / 50, low, high);
-    if (stretch) { set({ lengths: put(state.lengths, snap(a.back(x) - end - state.onsets[i], 0.02, 1.5)) }); return; }
-    set({ onsets: put(state.onsets, snap(a.back(x) - from, 0, 2.9)), pitches: put(state.pitches, clamp(Math.round(a.backY(y) - above), LOW, HIGH)) });
+    if (type === "up" || !view.held) {
+      view.held = null;
+      return;
+    }
+    const { i, from, above, end, stretch } = view.held;
+    const put = (list, v) => list.map((old, j) => (j === i ? v : old));
+    const snap = (v, low, high) => clamp(Math.round(v * 50) / 50, low, high);
+    if (stretch) {
+      set({ lengths: put(state.lengths, snap(a.back(x) - end - state.onsets[i], 0.02, 1.5)) });
+      return;
+    }
+    set({
+      onsets: put(state.onsets, snap(a.back(x) - from, 0, 2.9)),
+      pitches: put(state.pitches, clamp(Math.round(a.backY(y) - above), LOW, HIGH)),
+    });
   },
   grabs: (x, y, view) => Boolean(view.roll?.has(x, y)),
 };

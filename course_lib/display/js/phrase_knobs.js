@@ -1,46 +1,96 @@
 // A phrase whose notes have six knobs each. PHRASE: see knob_phrase.py; what is added up here is the network's.
-const RATE = 16000, FPS = 62.5, HOP = 256, FRAMES = 288, EVERY = 4, K = 18, BANDS = 9, ROW = K + BANDS, NOTES = 8, SILENT = -127, QUIET = -100, LOUDEST = -6, SETTINGS = [0, 0.3, 0.6, 1];
-const NAMES = ["volume", "volume_fluctuation", "volume_peak_position", "vibrato", "brightness", "attack_noise"], VIBRATO = 3;
+const RATE = 16000;
+const FPS = 62.5;
+const HOP = 256;
+const FRAMES = 288;
+const EVERY = 4;
+const K = 18;
+const BANDS = 9;
+const ROW = K + BANDS;
+const NOTES = 8;
+const SILENT = -127;
+const QUIET = -100;
+const LOUDEST = -6;
+const SETTINGS = [0, 0.3, 0.6, 1];
+const NAMES = ["volume", "volume_fluctuation", "volume_peak_position", "vibrato", "brightness", "attack_noise"];
+const VIBRATO = 3;
 const LABELS = ["Volume", "Fluctuation", "Peak position", "Vibrato", "Brightness", "Attack noise"];
 
 let stored = null;
 function unpack() {
   if (stored) return stored;
-  const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0)), levels = bytes(PHRASE.levels), wave = new Int8Array(bytes(PHRASE.wave).buffer);
+  const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+  const levels = bytes(PHRASE.levels);
+  const wave = new Int8Array(bytes(PHRASE.wave).buffer);
   const owner = range(FRAMES, (i) => Math.max(0, PHRASE.start.filter((s) => s <= i * EVERY).length - 1));
   const player = range(5, (p) => range(NOTES, (n) => range(6, (c) => PHRASE.expression[(p * NOTES + n) * 6 + c])));
   // Of every take and frame: level of all harmonics, their shares, noise, in dB.
   const db = (take, i, k) => (levels[(take * FRAMES + i) * ROW + k] - 255) / 2;
-  const apart = range(1 + 5 * SETTINGS.length, (take) => range(FRAMES, (i) => {
-    const row = range(ROW, (k) => db(take, i, k)), total = 20 * Math.log10(row.slice(0, K).reduce((sum, v) => sum + 10 ** (v / 20), 0));
-    return Float64Array.from({ length: ROW + 1 }, (_, k) => (k === 0 ? total : k <= K ? row[k - 1] - total : row[k - 1]));
-  }));
+  const apart = range(1 + 5 * SETTINGS.length, (take) =>
+    range(FRAMES, (i) => {
+      const row = range(ROW, (k) => db(take, i, k));
+      const total = 20 * Math.log10(row.slice(0, K).reduce((sum, v) => sum + 10 ** (v / 20), 0));
+      return Float64Array.from({ length: ROW + 1 }, (_, k) =>
+        k === 0 ? total : k <= K ? row[k - 1] - total : row[k - 1],
+      );
+    }),
+  );
   stored = { owner, player, wave, db, apart, pitch: owner.map((n) => 440 * 2 ** ((PHRASE.pitch[n] - 69) / 12)) };
   return stored;
 }
-const knob = (s, n, c) => { const own = s[NAMES[c]][n]; return own < 0 ? unpack().player[s.player][n][c] : own; };
+const knob = (s, n, c) => {
+  const own = s[NAMES[c]][n];
+  return own < 0 ? unpack().player[s.player][n][c] : own;
+};
 // Between which renditions a value lies: the take below it, and the share of the one above.
-const place = (c, v) => { const at = clamp(SETTINGS.filter((x) => x < v).length - 1, 0, SETTINGS.length - 2); return [1 + SETTINGS.length * (c - (c > VIBRATO)) + at, (v - SETTINGS[at]) / (SETTINGS[at + 1] - SETTINGS[at])]; };
+const place = (c, v) => {
+  const at = clamp(SETTINGS.filter((x) => x < v).length - 1, 0, SETTINGS.length - 2);
+  return [1 + SETTINGS.length * (c - (c > VIBRATO)) + at, (v - SETTINGS[at]) / (SETTINGS[at + 1] - SETTINGS[at])];
+};
 function compute(s) {
-  const o = unpack(), values = range(NOTES, (n) => range(6, (c) => knob(s, n, c)));
+  const o = unpack();
+  const values = range(NOTES, (n) => range(6, (c) => knob(s, n, c)));
   // What differs from the player at rest: [sign, take, share]; a knob that was not turned adds nothing.
-  const moves = values.map((row, n) => row.flatMap((v, c) => (c === VIBRATO || v === o.player[0][n][c] ? [] : [[1, ...place(c, v)], [-1, ...place(c, o.player[0][n][c])]])));
+  const moves = values.map((row, n) =>
+    row.flatMap((v, c) =>
+      c === VIBRATO || v === o.player[0][n][c]
+        ? []
+        : [
+            [1, ...place(c, v)],
+            [-1, ...place(c, o.player[0][n][c])],
+          ],
+    ),
+  );
   const f0 = o.pitch.map((f, i) => f * 2 ** (((o.wave[i] / 100) * values[o.owner[i]][VIBRATO]) / 12));
   const frames = range(FRAMES, (i) => {
     const db = Float64Array.from(o.apart[0][i]);
-    for (const [sign, take, share] of moves[o.owner[i]]) { const low = o.apart[take][i], high = o.apart[take + 1][i]; for (let k = 0; k <= ROW; k++) db[k] += sign * (low[k] + share * (high[k] - low[k])); }
-    const parts = Float64Array.from({ length: K }, (_, k) => ((k + 1) * f0[i] < RATE / 2 ? 10 ** (db[k + 1] / 20) : 0)), sum = parts.reduce((a, b) => a + b, 0), sounding = range(K, (k) => o.db(0, i, k)).some((v) => v > SILENT);
+    for (const [sign, take, share] of moves[o.owner[i]]) {
+      const low = o.apart[take][i];
+      const high = o.apart[take + 1][i];
+      for (let k = 0; k <= ROW; k++) db[k] += sign * (low[k] + share * (high[k] - low[k]));
+    }
+    const parts = Float64Array.from({ length: K }, (_, k) => ((k + 1) * f0[i] < RATE / 2 ? 10 ** (db[k + 1] / 20) : 0));
+    const sum = parts.reduce((a, b) => a + b, 0);
+    const sounding = range(K, (k) => o.db(0, i, k)).some((v) => v > SILENT);
     return {
       amplitude: sounding ? 10 ** (Math.min(db[0], LOUDEST) / 20) : 0,
       shares: parts.map((v) => v / sum),
-      noise: Float64Array.from({ length: BANDS }, (_, b) => (o.db(0, i, K + b) > SILENT ? 10 ** (Math.min(db[1 + K + b], LOUDEST) / 20) : 0)),
+      noise: Float64Array.from({ length: BANDS }, (_, b) =>
+        o.db(0, i, K + b) > SILENT ? 10 ** (Math.min(db[1 + K + b], LOUDEST) / 20) : 0,
+      ),
     };
   });
-  const own = range(FRAMES, (i) => i).filter((i) => o.owner[i] === s.note - 1), level = frames.map((t) => 20 * Math.log10(Math.max(t.amplitude, 1e-6))), heard = own.filter((i) => level[i] > QUIET);
+  const own = range(FRAMES, (i) => i).filter((i) => o.owner[i] === s.note - 1);
+  const level = frames.map((t) => 20 * Math.log10(Math.max(t.amplitude, 1e-6)));
+  const heard = own.filter((i) => level[i] > QUIET);
   const centroid = (t) => t.shares.reduce((a, v, k) => a + (k + 1) * v, 0);
   const result = {
-    knobs: values.flat(), f0, level_db: level,
-    noise_db: frames.map((t) => 20 * Math.log10(Math.max(Math.sqrt(t.noise.reduce((a, v) => a + v * v, 0) / BANDS), 1e-7))),
+    knobs: values.flat(),
+    f0,
+    level_db: level,
+    noise_db: frames.map(
+      (t) => 20 * Math.log10(Math.max(Math.sqrt(t.noise.reduce((a, v) => a + v * v, 0) / BANDS), 1e-7)),
+    ),
     mean_db: heard.length ? mean(heard.map((i) => level[i])) : -120,
     centroid: heard.length ? mean(heard.map((i) => centroid(frames[i]))) : 0,
     cents: Math.max(...own.map((i) => Math.abs(1200 * Math.log2(f0[i] / o.pitch[i])))),
@@ -50,41 +100,152 @@ function compute(s) {
   return result;
 }
 
-const LOUDER = 21, louder = (x) => { const y = x.map((v) => v * 10 ** (LOUDER / 20)), top = y.reduce((m, v) => Math.max(m, Math.abs(v)), 0); return top > 3 ? y.map((v) => (3 * v) / top) : y; };
-const whole = (n) => { const tone = harmonics(n), breath = hiss(n); return louder(tone.map((v, i) => v + breath[i])); };
-const TONES = "C C♯ D E♭ E F F♯ G A♭ A B♭ B".split(" "), note = (m) => `${TONES[m % 12]}${Math.floor(m / 12) - 1}`;
+const LOUDER = 21;
+const louder = (x) => {
+  const y = x.map((v) => v * 10 ** (LOUDER / 20));
+  const top = y.reduce((m, v) => Math.max(m, Math.abs(v)), 0);
+  return top > 3 ? y.map((v) => (3 * v) / top) : y;
+};
+const whole = (n) => {
+  const tone = harmonics(n);
+  const breath = hiss(n);
+  return louder(tone.map((v, i) => v + breath[i]));
+};
+const TONES = "C C♯ D E♭ E F F♯ G A♭ A B♭ B".split(" ");
+const note = (m) => `${TONES[m % 12]}${Math.floor(m / 12) - 1}`;
 const change = (s, c, n, v) => ({ [NAMES[c]]: s[NAMES[c]].map((old, i) => (s.all || i === n ? v : old)) });
 const none = () => Object.fromEntries(NAMES.map((name) => [name, range(NOTES, () => -1)]));
-const PLAYERS = [[0, "the mean"], [1, "1"], [2, "2"], [3, "3"], [4, "4"]];
+const PLAYERS = [
+  [0, "the mean"],
+  [1, "1"],
+  [2, "2"],
+  [3, "3"],
+  [4, "4"],
+];
 const figure = {
   title: "Eight notes, six knobs each",
   controls: [
-    ...LABELS.map((label, c) => ({ key: `knob_${c}`, label, min: 0, max: 1.2, step: 0.02, get: (s) => knob(s, s.note - 1, c), put: (v, s) => change(s, c, s.note - 1, v) })),
-    { key: "note", label: "Note", min: 1, max: NOTES, step: 1, whole: true, show: (v) => `${v}, ${note(PHRASE.pitch[v - 1])}` },
-    { key: "all", label: "The knobs turn", options: [[false, "this note"], [true, "all notes"]] },
+    ...LABELS.map((label, c) => ({
+      key: `knob_${c}`,
+      label,
+      min: 0,
+      max: 1.2,
+      step: 0.02,
+      get: (s) => knob(s, s.note - 1, c),
+      put: (v, s) => change(s, c, s.note - 1, v),
+    })),
+    {
+      key: "note",
+      label: "Note",
+      min: 1,
+      max: NOTES,
+      step: 1,
+      whole: true,
+      show: (v) => `${v}, ${note(PHRASE.pitch[v - 1])}`,
+    },
+    {
+      key: "all",
+      label: "The knobs turn",
+      options: [
+        [false, "this note"],
+        [true, "all notes"],
+      ],
+    },
     { key: "player", label: "Player", options: PLAYERS, put: (player) => ({ player, ...none() }) },
   ],
   compute,
   height: (w) => (w >= 560 ? 430 : 400),
   draw({ g, p, plot, view, width }, s, n) {
-    const tall = width >= 560 ? 215 : 200, time = [0, FRAMES / FPS], xs = range(FRAMES, (i) => i / FPS), low = Math.min(...PHRASE.pitch) - 2, high = Math.max(...PHRASE.pitch) + 2, chosen = s.note - 1;
-    const shade = (a) => a.inside(() => { g.fillStyle = p.grid; g.fillRect(a.X(PHRASE.start[chosen] / 250), a.y0, a.X(PHRASE.end[chosen] / 250) - a.X(PHRASE.start[chosen] / 250), a.h); });
-    const a = plot([0, 0, width, tall], { title: "Pitch, waves × 3", x: time, y: [low, high], yText: note, yTicks: range(Math.ceil((high - low) / 3), (i) => low + 1 + 3 * i) }, p);
+    const tall = width >= 560 ? 215 : 200;
+    const time = [0, FRAMES / FPS];
+    const xs = range(FRAMES, (i) => i / FPS);
+    const low = Math.min(...PHRASE.pitch) - 2;
+    const high = Math.max(...PHRASE.pitch) + 2;
+    const chosen = s.note - 1;
+    const shade = (a) =>
+      a.inside(() => {
+        g.fillStyle = p.grid;
+        g.fillRect(
+          a.X(PHRASE.start[chosen] / 250),
+          a.y0,
+          a.X(PHRASE.end[chosen] / 250) - a.X(PHRASE.start[chosen] / 250),
+          a.h,
+        );
+      });
+    const a = plot(
+      [0, 0, width, tall],
+      {
+        title: "Pitch, waves × 3",
+        x: time,
+        y: [low, high],
+        yText: note,
+        yTicks: range(Math.ceil((high - low) / 3), (i) => low + 1 + 3 * i),
+      },
+      p,
+    );
     shade(a);
-    PHRASE.pitch.forEach((m, i) => a.inside(() => { const x = a.X(PHRASE.start[i] / 250); g.fillStyle = i === chosen ? p.goal : p.edge; g.globalAlpha = 0.45; g.fillRect(x, a.Y(m + 0.4), a.X(PHRASE.end[i] / 250) - x - 1, a.Y(m - 0.4) - a.Y(m + 0.4)); g.globalAlpha = 1; }));
-    const o = unpack(), midi = n.f0.map((f, i) => { const m = PHRASE.pitch[o.owner[i]]; return n.level_db[i] > QUIET ? m + 3 * (69 + 12 * Math.log2(f / 440) - m) : NaN; });
-    PHRASE.pitch.forEach((_, i) => { const at = range(FRAMES, (k) => k).filter((k) => o.owner[k] === i && !Number.isNaN(midi[k])); a.line(at.map((k) => xs[k]), at.map((k) => midi[k]), p.mine, 1.8); });
-    const b = plot([0, tall, width, tall], { title: "Level (dB)", legend: [["harmonics", p.mine], ["noise", p.goal]], x: time, y: [-100, -10], xLabel: "time (s)" }, p), cut = (x) => x.map((v) => Math.max(v, -110));
+    PHRASE.pitch.forEach((m, i) =>
+      a.inside(() => {
+        const x = a.X(PHRASE.start[i] / 250);
+        g.fillStyle = i === chosen ? p.goal : p.edge;
+        g.globalAlpha = 0.45;
+        g.fillRect(x, a.Y(m + 0.4), a.X(PHRASE.end[i] / 250) - x - 1, a.Y(m - 0.4) - a.Y(m + 0.4));
+        g.globalAlpha = 1;
+      }),
+    );
+    const o = unpack();
+    const midi = n.f0.map((f, i) => {
+      const m = PHRASE.pitch[o.owner[i]];
+      return n.level_db[i] > QUIET ? m + 3 * (69 + 12 * Math.log2(f / 440) - m) : NaN;
+    });
+    PHRASE.pitch.forEach((_, i) => {
+      const at = range(FRAMES, (k) => k).filter((k) => o.owner[k] === i && !Number.isNaN(midi[k]));
+      a.line(
+        at.map((k) => xs[k]),
+        at.map((k) => midi[k]),
+        p.mine,
+        1.8,
+      );
+    });
+    const b = plot(
+      [0, tall, width, tall],
+      {
+        title: "Level (dB)",
+        legend: [
+          ["harmonics", p.mine],
+          ["noise", p.goal],
+        ],
+        x: time,
+        y: [-100, -10],
+        xLabel: "time (s)",
+      },
+      p,
+    );
+    const cut = (x) => x.map((v) => Math.max(v, -110));
     shade(b);
     b.line(xs, cut(n.noise_db), p.goal, 1.4);
     b.line(xs, cut(n.level_db), p.mine, 2);
     view.plots = [a, b];
   },
-  describe: (s, n) => `Eight notes. Note ${s.note}, ${note(PHRASE.pitch[s.note - 1])}, is chosen: ${LABELS.map((label, c) => `${label.toLowerCase()} ${fixed(knob(s, s.note - 1, c), 2)}`).join(", ")}. Its level is ${fixed(n.mean_db, 1)} decibels, its vibrato ${fixed(n.cents, 0)} cents, its centroid harmonic ${fixed(n.centroid, 1)}.`,
-  readout: (s, n) => [[`note ${s.note}`, note(PHRASE.pitch[s.note - 1])], ["level", `${fixed(n.mean_db, 1)} dB`], ["vibrato", `± ${fixed(n.cents, 0)} cents`], ["centroid", `harmonic ${fixed(n.centroid, 2)}`], ["knobs", range(6, (c) => fixed(knob(s, s.note - 1, c), 2)).join(" ")]],
+  describe: (s, n) =>
+    `Eight notes. Note ${s.note}, ${note(PHRASE.pitch[s.note - 1])}, is chosen: ${LABELS.map((label, c) => `${label.toLowerCase()} ${fixed(knob(s, s.note - 1, c), 2)}`).join(", ")}. Its level is ${fixed(n.mean_db, 1)} decibels, its vibrato ${fixed(n.cents, 0)} cents, its centroid harmonic ${fixed(n.centroid, 1)}.`,
+  readout: (s, n) => [
+    [`note ${s.note}`, note(PHRASE.pitch[s.note - 1])],
+    ["level", `${fixed(n.mean_db, 1)} dB`],
+    ["vibrato", `± ${fixed(n.cents, 0)} cents`],
+    ["centroid", `harmonic ${fixed(n.centroid, 2)}`],
+    ["knobs", range(6, (c) => fixed(knob(s, s.note - 1, c), 2)).join(" ")],
+  ],
   sounds: [
     { label: `Play, ${LOUDER} dB louder`, loop: true, make: (s, n) => whole(n) },
-    { label: "Play this note", make: (s, n) => { const from = Math.max(0, Math.floor(PHRASE.start[s.note - 1] / EVERY) - 1), to = Math.ceil(PHRASE.end[s.note - 1] / EVERY) + 8; return whole({ f0: n.f0.slice(from, to), frames: n.frames.slice(from, to) }); } },
+    {
+      label: "Play this note",
+      make: (s, n) => {
+        const from = Math.max(0, Math.floor(PHRASE.start[s.note - 1] / EVERY) - 1);
+        const to = Math.ceil(PHRASE.end[s.note - 1] / EVERY) + 8;
+        return whole({ f0: n.f0.slice(from, to), frames: n.frames.slice(from, to) });
+      },
+    },
   ],
   actions: [
     { label: "As the player has it", run: (api) => api.set(none()) },
@@ -93,15 +254,31 @@ const figure = {
   ],
   // Above: choose a note, and pull its pitch away from the line. Below: choose one, and set its level.
   pointer(x, y, type, { set, state, view, redraw }) {
-    const [a, b] = view.plots, upper = type === "down" ? y < b.y0 - 20 : view.upper, part = upper ? a : b;
-    if (type === "up") { redraw(); return; }
+    const [a, b] = view.plots;
+    const upper = type === "down" ? y < b.y0 - 20 : view.upper;
+    const part = upper ? a : b;
+    if (type === "up") {
+      redraw();
+      return;
+    }
     if (type === "down") {
       view.upper = upper;
-      const at = part.back(x) * 250, own = PHRASE.start.filter((s) => s <= at).length;
+      const at = part.back(x) * 250;
+      const own = PHRASE.start.filter((s) => s <= at).length;
       view.held = clamp(own, 1, NOTES);
     }
-    const n = view.held - 1, patch = { note: view.held };
-    if (upper) Object.assign(patch, change(state, VIBRATO, n, clamp(Math.round((Math.abs(part.backY(y) - PHRASE.pitch[n]) / 3) * 3.75 * 50) / 50, 0, 1.2)));
+    const n = view.held - 1;
+    const patch = { note: view.held };
+    if (upper)
+      Object.assign(
+        patch,
+        change(
+          state,
+          VIBRATO,
+          n,
+          clamp(Math.round((Math.abs(part.backY(y) - PHRASE.pitch[n]) / 3) * 3.75 * 50) / 50, 0, 1.2),
+        ),
+      );
     else Object.assign(patch, change(state, 0, n, clamp(Math.round((part.backY(y) / 60 + 1.5) * 50) / 50, 0, 1.2)));
     set(patch);
   },

@@ -1,9 +1,18 @@
 // The trained violin in the page: its decoder, its synthesizer, its room. MODEL holds the weights (see player_weights.py).
-const RATE = 16000, FPS = 250, KNOTS = 17, FRAMES = 400, HOP = RATE / FPS, SHOWN = 20, EVERY = 8, VIBRATO_HZ = 5.5, VIBRATO_IN = 60;
+const RATE = 16000;
+const FPS = 250;
+const KNOTS = 17;
+const FRAMES = 400;
+const HOP = RATE / FPS;
+const SHOWN = 20;
+const EVERY = 8;
+const VIBRATO_HZ = 5.5;
+const VIBRATO_IN = 60;
 
 // ---- the decoder ----
 function bytes(text) {
-  const raw = atob(text), out = new Int8Array(raw.length);
+  const raw = atob(text);
+  const out = new Int8Array(raw.length);
   for (let i = 0; i < raw.length; i++) out[i] = raw.charCodeAt(i);
   return out;
 }
@@ -11,12 +20,15 @@ function bytes(text) {
 let weights = null;
 function unpack() {
   if (weights) return weights;
-  const grid = bytes(MODEL.grid), plain = new Float32Array(bytes(MODEL.plain).buffer);
-  let a = 0, b = 0;
+  const grid = bytes(MODEL.grid);
+  const plain = new Float32Array(bytes(MODEL.plain).buffer);
+  let a = 0;
+  let b = 0;
   weights = {};
   for (const [name, rows, columns] of MODEL.tensors) {
     if (columns) {
-      const scale = plain.subarray(b, (b += rows)), m = new Float64Array(rows * columns);
+      const scale = plain.subarray(b, (b += rows));
+      const m = new Float64Array(rows * columns);
       for (let r = 0; r < rows; r++) for (let c = 0; c < columns; c++) m[r * columns + c] = grid[a++] * scale[r];
       weights[name] = m;
     } else weights[name] = Float64Array.from(plain.subarray(b, (b += rows)));
@@ -24,7 +36,9 @@ function unpack() {
   return weights;
 }
 function linear(m, bias, x) {
-  const rows = bias.length, n = x.length, out = new Float64Array(rows);
+  const rows = bias.length;
+  const n = x.length;
+  const out = new Float64Array(rows);
   for (let r = 0, k = 0; r < rows; r++) {
     let sum = bias[r];
     for (let c = 0; c < n; c++) sum += m[k++] * x[c];
@@ -36,42 +50,76 @@ function linear(m, bias, x) {
 function stack(w, name, x) {
   for (const i of [0, 3]) {
     x = linear(w[`${name}.${i}.weight`], w[`${name}.${i}.bias`], x);
-    const scale = w[`${name}.${i + 1}.weight`], shift = w[`${name}.${i + 1}.bias`], n = x.length;
-    let m = 0, v = 0;
+    const scale = w[`${name}.${i + 1}.weight`];
+    const shift = w[`${name}.${i + 1}.bias`];
+    const n = x.length;
+    let m = 0;
+    let v = 0;
     for (const t of x) m += t / n;
     for (const t of x) v += (t - m) ** 2 / n;
     const d = 1 / Math.sqrt(v + 1e-5);
-    for (let j = 0; j < n; j++) { const y = (x[j] - m) * d * scale[j] + shift[j]; x[j] = y < 0 ? 0.01 * y : y; }
+    for (let j = 0; j < n; j++) {
+      const y = (x[j] - m) * d * scale[j] + shift[j];
+      x[j] = y < 0 ? 0.01 * y : y;
+    }
   }
   return x;
 }
-const sigmoid = (x) => 1 / (1 + Math.exp(-x)), positive = (x) => 2 * sigmoid(x) ** Math.LN10 + 1e-7;
+const sigmoid = (x) => 1 / (1 + Math.exp(-x));
+const positive = (x) => 2 * sigmoid(x) ** Math.LN10 + 1e-7;
 function decode(f0, loudness) {
-  const w = unpack(), n = w["gru.bias_hh_l0"].length / 3, frames = [];
+  const w = unpack();
+  const n = w["gru.bias_hh_l0"].length / 3;
+  const frames = [];
   let h = new Float64Array(n);
   f0.forEach((hz, i) => {
-    const p = stack(w, "pitch", [clamp(69 + 12 * Math.log2(Math.max(hz, 8.1757989) / 440), 0, 127) / 127]), l = stack(w, "loudness", [Math.max(loudness[i], -80) / 80 + 1]);
-    const x = Float64Array.of(...p, ...l), a = linear(w["gru.weight_ih_l0"], w["gru.bias_ih_l0"], x), b = linear(w["gru.weight_hh_l0"], w["gru.bias_hh_l0"], h), next = new Float64Array(n);
+    const p = stack(w, "pitch", [clamp(69 + 12 * Math.log2(Math.max(hz, 8.1757989) / 440), 0, 127) / 127]);
+    const l = stack(w, "loudness", [Math.max(loudness[i], -80) / 80 + 1]);
+    const x = Float64Array.of(...p, ...l);
+    const a = linear(w["gru.weight_ih_l0"], w["gru.bias_ih_l0"], x);
+    const b = linear(w["gru.weight_hh_l0"], w["gru.bias_hh_l0"], h);
+    const next = new Float64Array(n);
     for (let j = 0; j < n; j++) {
-      const r = sigmoid(a[j] + b[j]), z = sigmoid(a[n + j] + b[n + j]), c = Math.tanh(a[2 * n + j] + r * b[2 * n + j]);
+      const r = sigmoid(a[j] + b[j]);
+      const z = sigmoid(a[n + j] + b[n + j]);
+      const c = Math.tanh(a[2 * n + j] + r * b[2 * n + j]);
       next[j] = (1 - z) * c + z * h[j];
     }
     h = next;
-    const raw = linear(w["raw.weight"], w["raw.bias"], stack(w, "output", Float64Array.of(...h, ...x))), K = MODEL.n_harmonics;
-    const shares = Float64Array.from({ length: K }, (_, k) => ((k + 1) * hz < RATE / 2 ? positive(raw[1 + k]) : 0)), total = shares.reduce((s, v) => s + v, 0) || 1;
-    frames.push({ amplitude: positive(raw[0]), shares: shares.map((v) => v / total), noise: Float64Array.from(raw.subarray(1 + K), (v) => positive(v - 5)) });
+    const raw = linear(w["raw.weight"], w["raw.bias"], stack(w, "output", Float64Array.of(...h, ...x)));
+    const K = MODEL.n_harmonics;
+    const shares = Float64Array.from({ length: K }, (_, k) => ((k + 1) * hz < RATE / 2 ? positive(raw[1 + k]) : 0));
+    const total = shares.reduce((s, v) => s + v, 0) || 1;
+    frames.push({
+      amplitude: positive(raw[0]),
+      shares: shares.map((v) => v / total),
+      noise: Float64Array.from(raw.subarray(1 + K), (v) => positive(v - 5)),
+    });
   });
   return frames;
 }
 
 // ---- the curves ----
-const between = (knots, i) => { const x = (i / (FRAMES - 1)) * (KNOTS - 1), k = Math.min(KNOTS - 2, Math.floor(x)); return knots[k] + (knots[k + 1] - knots[k]) * (x - k); };
+const between = (knots, i) => {
+  const x = (i / (FRAMES - 1)) * (KNOTS - 1);
+  const k = Math.min(KNOTS - 2, Math.floor(x));
+  return knots[k] + (knots[k + 1] - knots[k]) * (x - k);
+};
 function compute(s) {
-  const midi = range(FRAMES, (i) => between(s.pitch, i) + s.transpose + (s.vibrato_cents / 100) * Math.min(1, i / VIBRATO_IN) * Math.sin((TAU * VIBRATO_HZ * i) / FPS));
-  const f0 = midi.map((m) => 440 * 2 ** ((m - 69) / 12)), loudness = range(FRAMES, (i) => clamp(between(s.loudness, i) + s.louder_db, -80, 0)), frames = decode(f0, loudness);
+  const midi = range(
+    FRAMES,
+    (i) =>
+      between(s.pitch, i) +
+      s.transpose +
+      (s.vibrato_cents / 100) * Math.min(1, i / VIBRATO_IN) * Math.sin((TAU * VIBRATO_HZ * i) / FPS),
+  );
+  const f0 = midi.map((m) => 440 * 2 ** ((m - 69) / 12));
+  const loudness = range(FRAMES, (i) => clamp(between(s.loudness, i) + s.louder_db, -80, 0));
+  const frames = decode(f0, loudness);
   const rows = frames.filter((_, i) => i % EVERY === 0);
   const result = {
-    f0, loudness,
+    f0,
+    loudness,
     amplitude_db: frames.map((t) => decibels(t.amplitude)),
     noise_db: frames.map((t) => 10 * Math.log10(t.noise.reduce((a, v) => a + v * v, 0) / t.noise.length)),
     harmonics_db: rows.map((t) => range(SHOWN, (k) => Math.max(-100, decibels(t.amplitude * t.shares[k])))).flat(),
@@ -86,65 +134,142 @@ function convolve(x, h) {
   let size = 1;
   while (size < x.length + h.length) size *= 2;
   const [ar, ai, br, bi] = range(4, () => new Float64Array(size));
-  ar.set(x); br.set(h);
-  fft(ar, ai); fft(br, bi);
-  for (let k = 0; k < size; k++) { const t = ar[k] * br[k] - ai[k] * bi[k]; ai[k] = -(ar[k] * bi[k] + ai[k] * br[k]); ar[k] = t; }
+  ar.set(x);
+  br.set(h);
+  fft(ar, ai);
+  fft(br, bi);
+  for (let k = 0; k < size; k++) {
+    const t = ar[k] * br[k] - ai[k] * bi[k];
+    ai[k] = -(ar[k] * bi[k] + ai[k] * br[k]);
+    ar[k] = t;
+  }
   fft(ar, ai);
   return Float32Array.from({ length: x.length }, (_, i) => ar[i] / size);
 }
 function room() {
-  const taps = bytes(MODEL.room), scales = new Float32Array(bytes(MODEL.room_scales).buffer);
+  const taps = bytes(MODEL.room);
+  const scales = new Float32Array(bytes(MODEL.room_scales).buffer);
   return Float64Array.from(taps, (v, i) => v * scales[Math.floor(i / MODEL.room_block)]);
 }
 const add = (...parts) => parts[0].map((_, i) => parts.reduce((s, x) => s + x[i], 0));
 function whole(s, n) {
-  const dry = add(harmonics(n), hiss(n)), wet = convolve(dry, room());
+  const dry = add(harmonics(n), hiss(n));
+  const wet = convolve(dry, room());
   return [dry, wet.map((v) => v * s.room)];
 }
-const tame = (x) => { const top = x.reduce((m, v) => Math.max(m, Math.abs(v)), 0); return top > 0.95 ? x.map((v) => (0.95 * v) / top) : x; };
+const tame = (x) => {
+  const top = x.reduce((m, v) => Math.max(m, Math.abs(v)), 0);
+  return top > 0.95 ? x.map((v) => (0.95 * v) / top) : x;
+};
 
 // ---- the picture ----
-const NAMES = "C C♯ D E♭ E F F♯ G A♭ A B♭ B".split(" "), note = (m) => `${NAMES[((Math.round(m) % 12) + 12) % 12]}${Math.floor(Math.round(m) / 12) - 1}`;
-const seconds = (k) => (k / (KNOTS - 1)) * (FRAMES / FPS), put = (key) => (v, s) => ({ [key]: s[key].map((old, k) => (k === s.point - 1 ? v : old)) });
+const NAMES = "C C♯ D E♭ E F F♯ G A♭ A B♭ B".split(" ");
+const note = (m) => `${NAMES[((Math.round(m) % 12) + 12) % 12]}${Math.floor(Math.round(m) / 12) - 1}`;
+const seconds = (k) => (k / (KNOTS - 1)) * (FRAMES / FPS);
+const put = (key) => (v, s) => ({ [key]: s[key].map((old, k) => (k === s.point - 1 ? v : old)) });
 const figure = {
   title: "Play the violin",
   controls: [
-    { key: "transpose", label: "Transpose", min: -24, max: 12, step: 1, whole: true, show: (v) => `${fixed(v, 0)} semitones` },
+    {
+      key: "transpose",
+      label: "Transpose",
+      min: -24,
+      max: 12,
+      step: 1,
+      whole: true,
+      show: (v) => `${fixed(v, 0)} semitones`,
+    },
     { key: "louder_db", label: "Louder", min: -30, max: 15, step: 1, show: (v) => `${fixed(v, 0)} dB` },
     { key: "vibrato_cents", label: "Vibrato", min: 0, max: 80, step: 1, show: (v) => `${fixed(v, 0)} cents` },
     { key: "room", label: "Room", min: 0, max: 3, step: 0.1, show: (v) => `× ${fixed(v, 1)}` },
     { key: "point", label: "Point", min: 1, max: KNOTS, step: 1, whole: true, show: (v) => `${v} of ${KNOTS}` },
-    { key: "pitch_here", label: "Pitch at the point", min: 55, max: 88, step: 0.5, get: (s) => s.pitch[s.point - 1], put: put("pitch"), show: (v) => note(v) },
-    { key: "loudness_here", label: "Loudness at the point", min: -80, max: 0, step: 1, get: (s) => s.loudness[s.point - 1], put: put("loudness"), show: (v) => `${fixed(v, 0)} dB` },
+    {
+      key: "pitch_here",
+      label: "Pitch at the point",
+      min: 55,
+      max: 88,
+      step: 0.5,
+      get: (s) => s.pitch[s.point - 1],
+      put: put("pitch"),
+      show: (v) => note(v),
+    },
+    {
+      key: "loudness_here",
+      label: "Loudness at the point",
+      min: -80,
+      max: 0,
+      step: 1,
+      get: (s) => s.loudness[s.point - 1],
+      put: put("loudness"),
+      show: (v) => `${fixed(v, 0)} dB`,
+    },
   ],
   compute,
   height: () => 520,
   draw({ g, p, plot, view, width }, s, n) {
-    const time = [0, FRAMES / FPS], xs = range(FRAMES, (i) => i / FPS), ks = range(KNOTS, seconds);
-    const a = (view.pitch = plot([0, 0, width, 165], { title: "Pitch (drag)", x: time, y: [54, 89], yTicks: [55, 62, 69, 76, 83, 88], yText: note }, p));
-    a.line(xs, n.f0.map((f) => 69 + 12 * Math.log2(f / 440) - s.transpose), p.mine, 2);
+    const time = [0, FRAMES / FPS];
+    const xs = range(FRAMES, (i) => i / FPS);
+    const ks = range(KNOTS, seconds);
+    const a = (view.pitch = plot(
+      [0, 0, width, 165],
+      { title: "Pitch (drag)", x: time, y: [54, 89], yTicks: [55, 62, 69, 76, 83, 88], yText: note },
+      p,
+    ));
+    a.line(
+      xs,
+      n.f0.map((f) => 69 + 12 * Math.log2(f / 440) - s.transpose),
+      p.mine,
+      2,
+    );
     ks.forEach((t, k) => a.dot(t, s.pitch[k], k === s.point - 1 ? p.goal : p.mine, k === s.point - 1 ? 6 : 4));
     const b = (view.loudness = plot([0, 165, width, 165], { title: "Loudness (drag)", x: time, y: [-80, 0] }, p));
     b.line(xs, n.loudness, p.mine, 2);
     ks.forEach((t, k) => b.dot(t, s.loudness[k], k === s.point - 1 ? p.goal : p.mine, k === s.point - 1 ? 6 : 4));
-    const c = plot([0, 330, width, 190], { title: "What it plays", legend: [["harmonics", p.mine], ["noise level", p.goal]], x: time, y: [0, SHOWN], yTicks: [1, 5, 10, 15, 20], xLabel: "time (s)" }, p);
-    const columns = FRAMES / EVERY, wide = c.X(EVERY / FPS) - c.X(0);
+    const c = plot(
+      [0, 330, width, 190],
+      {
+        title: "What it plays",
+        legend: [
+          ["harmonics", p.mine],
+          ["noise level", p.goal],
+        ],
+        x: time,
+        y: [0, SHOWN],
+        yTicks: [1, 5, 10, 15, 20],
+        xLabel: "time (s)",
+      },
+      p,
+    );
+    const columns = FRAMES / EVERY;
+    const wide = c.X(EVERY / FPS) - c.X(0);
     c.inside(() => {
       for (let i = 0; i < columns; i++)
         for (let k = 0; k < SHOWN; k++) {
           const shade = clamp((n.harmonics_db[i * SHOWN + k] + 80) / 70, 0, 1);
           if (shade <= 0) continue;
-          g.globalAlpha = shade; g.fillStyle = p.mine;
+          g.globalAlpha = shade;
+          g.fillStyle = p.mine;
           g.fillRect(c.X((i * EVERY) / FPS), c.Y(k + 1), wide + 0.5, c.Y(k) - c.Y(k + 1) + 0.5);
         }
       g.globalAlpha = 1;
     });
-    c.line(xs, n.noise_db.map((v) => clamp(((v + 90) / 70) * SHOWN, 0, SHOWN)), p.goal, 2);
+    c.line(
+      xs,
+      n.noise_db.map((v) => clamp(((v + 90) / 70) * SHOWN, 0, SHOWN)),
+      p.goal,
+      2,
+    );
   },
-  describe: (s, n) => `Pitch from ${note(Math.min(...s.pitch) + s.transpose)} to ${note(Math.max(...s.pitch) + s.transpose)} and loudness from ${fixed(Math.min(...n.loudness), 0)} to ${fixed(Math.max(...n.loudness), 0)} decibels over ${fixed(FRAMES / FPS, 1)} seconds; below, the harmonics and the noise that the network gives for them, frame by frame.`,
+  describe: (s, n) =>
+    `Pitch from ${note(Math.min(...s.pitch) + s.transpose)} to ${note(Math.max(...s.pitch) + s.transpose)} and loudness from ${fixed(Math.min(...n.loudness), 0)} to ${fixed(Math.max(...n.loudness), 0)} decibels over ${fixed(FRAMES / FPS, 1)} seconds; below, the harmonics and the noise that the network gives for them, frame by frame.`,
   readout(s, n) {
     const i = Math.round(((s.point - 1) / (KNOTS - 1)) * (FRAMES - 1));
-    return [["at the point", note(s.pitch[s.point - 1] + s.transpose)], ["asked", `${fixed(n.loudness[i], 0)} dB`], ["harmonics", `${fixed(n.amplitude_db[i], 1)} dB`], ["noise", `${fixed(n.noise_db[i], 1)} dB`]];
+    return [
+      ["at the point", note(s.pitch[s.point - 1] + s.transpose)],
+      ["asked", `${fixed(n.loudness[i], 0)} dB`],
+      ["harmonics", `${fixed(n.amplitude_db[i], 1)} dB`],
+      ["noise", `${fixed(n.noise_db[i], 1)} dB`],
+    ];
   },
   sounds: [
     { label: "Play", make: (s, n) => tame(add(...whole(s, n))) },
@@ -153,14 +278,41 @@ const figure = {
     { label: "Room", make: (s, n) => tame(whole(s, n)[1]) },
   ],
   actions: [
-    { label: "One long note", run: (api) => { api.halt(); api.set({ pitch: range(KNOTS, () => 69), loudness: range(KNOTS, (k) => -55 + 40 * Math.sin((Math.PI * (k + 1)) / (KNOTS + 1))), vibrato_cents: 30 }); } },
-    { label: "Sharp notes", run: (api) => { api.halt(); api.set({ pitch: range(KNOTS, (k) => [67, 67, 71, 71, 74, 74, 79, 79, 79][Math.floor(k / 2)]), loudness: range(KNOTS, (k) => (k % 2 ? -60 : -14)), vibrato_cents: 0 }); } },
+    {
+      label: "One long note",
+      run: (api) => {
+        api.halt();
+        api.set({
+          pitch: range(KNOTS, () => 69),
+          loudness: range(KNOTS, (k) => -55 + 40 * Math.sin((Math.PI * (k + 1)) / (KNOTS + 1))),
+          vibrato_cents: 30,
+        });
+      },
+    },
+    {
+      label: "Sharp notes",
+      run: (api) => {
+        api.halt();
+        api.set({
+          pitch: range(KNOTS, (k) => [67, 67, 71, 71, 74, 74, 79, 79, 79][Math.floor(k / 2)]),
+          loudness: range(KNOTS, (k) => (k % 2 ? -60 : -14)),
+          vibrato_cents: 0,
+        });
+      },
+    },
   ],
   pointer(x, y, type, { set, view, state }) {
     if (type === "down") view.held = view.pitch.has(x, y) ? "pitch" : view.loudness.has(x, y) ? "loudness" : null;
-    if (type === "up" || !view.held) { view.held = type === "up" ? null : view.held; return; }
-    const area = view[view.held], k = clamp(Math.round((area.back(x) * FPS * (KNOTS - 1)) / FRAMES), 0, KNOTS - 1);
-    const value = view.held === "pitch" ? clamp(Math.round(area.backY(y) * 2) / 2, 55, 88) : clamp(Math.round(area.backY(y)), -80, 0);
+    if (type === "up" || !view.held) {
+      view.held = type === "up" ? null : view.held;
+      return;
+    }
+    const area = view[view.held];
+    const k = clamp(Math.round((area.back(x) * FPS * (KNOTS - 1)) / FRAMES), 0, KNOTS - 1);
+    const value =
+      view.held === "pitch"
+        ? clamp(Math.round(area.backY(y) * 2) / 2, 55, 88)
+        : clamp(Math.round(area.backY(y)), -80, 0);
     set({ point: k + 1, [view.held]: state[view.held].map((old, j) => (j === k ? value : old)) });
   },
   grabs: (x, y, view) => Boolean(view.pitch?.has(x, y) || view.loudness?.has(x, y)),

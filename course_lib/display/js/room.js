@@ -1,29 +1,47 @@
 // A room of a few numbers: noise that dies away, its treble sooner than its bass, some time after the direct sound.
-const RATE = 16000, TAPS = 32000, BLOCK = 125, FLOOR = -80, SPLIT_HZ = 1500, DRY = 8000;
+const RATE = 16000;
+const TAPS = 32000;
+const BLOCK = 125;
+const FLOOR = -80;
+const SPLIT_HZ = 1500;
+const DRY = 8000;
 
 let bands;
 // White noise and its part below the split (one pole), drawn once: every room of this figure is made of it.
 function noiseBands() {
   if (bands) return bands;
-  const low = new Float64Array(TAPS), high = new Float64Array(TAPS), share = 1 - Math.exp((-TAU * SPLIT_HZ) / RATE);
-  let s = Math.imul(1, 0x9e3779b1), kept = 0;
+  const low = new Float64Array(TAPS);
+  const high = new Float64Array(TAPS);
+  const share = 1 - Math.exp((-TAU * SPLIT_HZ) / RATE);
+  let s = Math.imul(1, 0x9e3779b1);
+  let kept = 0;
   for (let i = 0; i < TAPS; i++) {
-    s ^= s << 13; s ^= s >>> 17; s ^= s << 5;
+    s ^= s << 13;
+    s ^= s >>> 17;
+    s ^= s << 5;
     const v = 2 * (((s >>> 0) + 0.5) / 2 ** 32) - 1;
     kept += share * (v - kept);
-    low[i] = kept; high[i] = v - kept;
+    low[i] = kept;
+    high[i] = v - kept;
   }
   return (bands = { low, high });
 }
 // The response without the direct sound: tap 0 is 0, the energy of all taps is wet_db.
 function responseOf(s) {
-  const { low, high } = noiseBands(), out = new Float64Array(TAPS), first = 1 + Math.round((s.predelay_ms / 1000) * RATE);
-  const slow = Math.exp((-3 * Math.LN10) / (s.rt60_s * RATE)), fast = Math.exp((-3 * Math.LN10) / (s.rt60_s * s.treble * RATE));
-  let a = 1, b = 1, energy = 0;
+  const { low, high } = noiseBands();
+  const out = new Float64Array(TAPS);
+  const first = 1 + Math.round((s.predelay_ms / 1000) * RATE);
+  const slow = Math.exp((-3 * Math.LN10) / (s.rt60_s * RATE));
+  const fast = Math.exp((-3 * Math.LN10) / (s.rt60_s * s.treble * RATE));
+  let a = 1;
+  let b = 1;
+  let energy = 0;
   for (let i = 0; i < TAPS - first; i++) {
     const v = a * low[i] + b * high[i];
-    out[first + i] = v; energy += v * v;
-    a *= slow; b *= fast;
+    out[first + i] = v;
+    energy += v * v;
+    a *= slow;
+    b *= fast;
   }
   const level = 10 ** (s.wet_db / 20) / Math.sqrt(energy);
   for (let i = first; i < TAPS; i++) out[i] *= level;
@@ -37,16 +55,32 @@ function stillToCome(taps) {
   return out.map((v) => 10 * Math.log10(Math.max(v / sum, 1e-15)));
 }
 function compute(s) {
-  const taps = responseOf(s), decay = stillToCome(taps), peaks = new Float64Array(TAPS / BLOCK);
-  for (let i = 0; i < TAPS; i++) peaks[Math.floor(i / BLOCK)] = Math.max(peaks[Math.floor(i / BLOCK)], Math.abs(taps[i]));
-  // The line through −5 … −35 dB, by least squares.
-  let n = 0, t = 0, y = 0, tt = 0, ty = 0;
+  const taps = responseOf(s);
+  const decay = stillToCome(taps);
+  const peaks = new Float64Array(TAPS / BLOCK);
   for (let i = 0; i < TAPS; i++)
-    if (decay[i] <= -5 && decay[i] >= -35) { const x = i / RATE; n++; t += x; y += decay[i]; tt += x * x; ty += x * decay[i]; }
+    peaks[Math.floor(i / BLOCK)] = Math.max(peaks[Math.floor(i / BLOCK)], Math.abs(taps[i]));
+  // The line through −5 … −35 dB, by least squares.
+  let n = 0;
+  let t = 0;
+  let y = 0;
+  let tt = 0;
+  let ty = 0;
+  for (let i = 0; i < TAPS; i++)
+    if (decay[i] <= -5 && decay[i] >= -35) {
+      const x = i / RATE;
+      n++;
+      t += x;
+      y += decay[i];
+      tt += x * x;
+      ty += x * decay[i];
+    }
   const slope = (ty - (t * y) / n) / (tt - (t * t) / n);
   return {
-    peaks_db: [...peaks].map((v) => Math.max(FLOOR, decibels(v))), decay_db: range(TAPS / BLOCK, (i) => Math.max(FLOOR, decay[i * BLOCK])),
-    measured_rt60_s: -60 / slope, line_at_start_db: (y - slope * t) / n,
+    peaks_db: [...peaks].map((v) => Math.max(FLOOR, decibels(v))),
+    decay_db: range(TAPS / BLOCK, (i) => Math.max(FLOOR, decay[i * BLOCK])),
+    measured_rt60_s: -60 / slope,
+    line_at_start_db: (y - slope * t) / n,
   };
 }
 
@@ -63,12 +97,20 @@ function drySound(s) {
 }
 // Padded to the next power of two: no tail comes round to the front.
 function inRoom(s, direct) {
-  const dry = drySound(s), size = 65536, re = new Float64Array(size), im = new Float64Array(size), wet = new Float64Array(size), wi = new Float64Array(size);
-  re.set(dry); wet.set(responseOf(s));
+  const dry = drySound(s);
+  const size = 65536;
+  const re = new Float64Array(size);
+  const im = new Float64Array(size);
+  const wet = new Float64Array(size);
+  const wi = new Float64Array(size);
+  re.set(dry);
+  wet.set(responseOf(s));
   if (direct) wet[0] = 1;
-  fft(re, im); fft(wet, wi);
+  fft(re, im);
+  fft(wet, wi);
   // The inverse by a forward transform of the conjugate.
-  const a = Float64Array.from(re, (v, k) => v * wet[k] - im[k] * wi[k]), b = Float64Array.from(re, (v, k) => -(v * wi[k] + im[k] * wet[k]));
+  const a = Float64Array.from(re, (v, k) => v * wet[k] - im[k] * wi[k]);
+  const b = Float64Array.from(re, (v, k) => -(v * wi[k] + im[k] * wet[k]));
   fft(a, b);
   return a.slice(0, DRY + TAPS).map((v) => v / size);
 }
@@ -77,7 +119,14 @@ const seconds = (v) => `${fixed(v, 2)} s`;
 const figure = {
   title: "A room of four numbers",
   controls: [
-    { key: "sound", label: "Sound", options: [["clap", "a clap"], ["note", "a plucked note"]] },
+    {
+      key: "sound",
+      label: "Sound",
+      options: [
+        ["clap", "a clap"],
+        ["note", "a plucked note"],
+      ],
+    },
     { key: "rt60_s", label: "Decay time of the bass", min: 0.1, max: 2, log: true, show: seconds },
     { key: "treble", label: "Treble lasts", min: 0.1, max: 1, show: (v) => `${fixed(100 * v, 0)} % as long` },
     { key: "predelay_ms", label: "Room comes after", min: 0, max: 100, step: 1, show: (v) => `${fixed(v, 0)} ms` },
@@ -86,21 +135,47 @@ const figure = {
   compute,
   height: (width) => (width >= 560 ? 270 : 460),
   draw({ g, p, plot, width, height }, s, n) {
-    const [left, right] = split(width, height, [1, 1]), end = [0.5, 1, 2].find((v) => v >= Math.min(2, 1.1 * s.rt60_s + s.predelay_ms / 1000));
-    const at = range(n.decay_db.length, (i) => (i * BLOCK) / RATE), axes = { x: [0, end], y: [FLOOR, 5], xLabel: "time (s)" };
-    const c = plot(left, { ...axes, title: "Response (dB)", legend: [["direct", p.goal], ["room", p.mine]] }, p);
+    const [left, right] = split(width, height, [1, 1]);
+    const end = [0.5, 1, 2].find((v) => v >= Math.min(2, 1.1 * s.rt60_s + s.predelay_ms / 1000));
+    const at = range(n.decay_db.length, (i) => (i * BLOCK) / RATE);
+    const axes = { x: [0, end], y: [FLOOR, 5], xLabel: "time (s)" };
+    const c = plot(
+      left,
+      {
+        ...axes,
+        title: "Response (dB)",
+        legend: [
+          ["direct", p.goal],
+          ["room", p.mine],
+        ],
+      },
+      p,
+    );
     c.inside(() => {
       g.fillStyle = p.mine;
-      n.peaks_db.forEach((v, i) => { if (v > FLOOR) g.fillRect(c.X(at[i]), c.Y(v), Math.max(1, c.X(at[1]) - c.X(0) - 0.5), c.Y(FLOOR) - c.Y(v)); });
+      n.peaks_db.forEach((v, i) => {
+        if (v > FLOOR) g.fillRect(c.X(at[i]), c.Y(v), Math.max(1, c.X(at[1]) - c.X(0) - 0.5), c.Y(FLOOR) - c.Y(v));
+      });
     });
     c.stem(0, 0, p.goal);
     const d = plot(right, { ...axes, title: "Room still to come (dB)" }, p);
     d.line(at, n.decay_db, p.mine, 2.5);
-    d.line([0, end], [0, end].map((t) => n.line_at_start_db - (60 * t) / n.measured_rt60_s), p.soft, 1.5, [5, 4]);
+    d.line(
+      [0, end],
+      [0, end].map((t) => n.line_at_start_db - (60 * t) / n.measured_rt60_s),
+      p.soft,
+      1.5,
+      [5, 4],
+    );
     if (n.measured_rt60_s < 0.97 * end) d.mark(n.measured_rt60_s, p.goal, "measured");
   },
-  describe: (s, n) => `Response of a room to a click in decibels over time, and how much of its energy is still to come. The direct sound, then, ${fixed(s.predelay_ms, 0)} milliseconds later, a room ${fixed(-s.wet_db, 1)} decibels below it whose bass falls by 60 decibels in ${fixed(s.rt60_s, 2)} seconds and whose treble lasts ${fixed(100 * s.treble, 0)} percent as long. Measured between −5 and −35 decibels: ${fixed(n.measured_rt60_s, 2)} seconds.`,
-  readout: (s, n) => [["RT60 measured", seconds(n.measured_rt60_s)], ["bass", seconds(s.rt60_s)], ["treble", seconds(s.rt60_s * s.treble)]],
+  describe: (s, n) =>
+    `Response of a room to a click in decibels over time, and how much of its energy is still to come. The direct sound, then, ${fixed(s.predelay_ms, 0)} milliseconds later, a room ${fixed(-s.wet_db, 1)} decibels below it whose bass falls by 60 decibels in ${fixed(s.rt60_s, 2)} seconds and whose treble lasts ${fixed(100 * s.treble, 0)} percent as long. Measured between −5 and −35 decibels: ${fixed(n.measured_rt60_s, 2)} seconds.`,
+  readout: (s, n) => [
+    ["RT60 measured", seconds(n.measured_rt60_s)],
+    ["bass", seconds(s.rt60_s)],
+    ["treble", seconds(s.rt60_s * s.treble)],
+  ],
   sounds: [
     { label: "Play dry", make: (s) => drySound(s) },
     { label: "Play in the room", make: (s) => inRoom(s, true) },

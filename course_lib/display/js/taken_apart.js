@@ -1,10 +1,19 @@
 // A recorded phrase as the inference network heard it, each kind of number with a slider. HEARD: see heard_phrase.py.
-const RATE = 16000, FPS = 125, HOP = RATE / FPS, FRAMES = 250, K = 60, BANDS = 65, SHOWN = 30, EVERY = 3;
+const RATE = 16000;
+const FPS = 125;
+const HOP = RATE / FPS;
+const FRAMES = 250;
+const K = 60;
+const BANDS = 65;
+const SHOWN = 30;
+const EVERY = 3;
 
 let phrase = null;
 function unpack() {
   if (phrase) return phrase;
-  const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0)), levels = bytes(HEARD.levels), db = (i) => (levels[i] - 255) / 2;
+  const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+  const levels = bytes(HEARD.levels);
+  const db = (i) => (levels[i] - 255) / 2;
   phrase = {
     f0: Array.from(new Float32Array(bytes(HEARD.f0).buffer)),
     harmonics: range(FRAMES, (i) => range(K, (k) => db(i * (K + BANDS) + k))),
@@ -12,38 +21,67 @@ function unpack() {
   };
   return phrase;
 }
-const amplitude = (db) => (db <= -127 ? 0 : 10 ** (db / 20)), level = (a) => 20 * Math.log10(Math.max(a, 1e-6));
+const amplitude = (db) => (db <= -127 ? 0 : 10 ** (db / 20));
+const level = (a) => 20 * Math.log10(Math.max(a, 1e-6));
 function compute(s) {
-  const o = unpack(), heardLevel = o.harmonics.map((row) => level(row.reduce((sum, v) => sum + amplitude(v), 0)));
-  const loud = heardLevel.filter((v) => v > -70), centre = loud.reduce((a, v) => a + v / loud.length, 0);
+  const o = unpack();
+  const heardLevel = o.harmonics.map((row) => level(row.reduce((sum, v) => sum + amplitude(v), 0)));
+  const loud = heardLevel.filter((v) => v > -70);
+  const centre = loud.reduce((a, v) => a + v / loud.length, 0);
   const f0 = o.f0.map((f) => f * 2 ** (s.transpose / 12));
   const frames = o.harmonics.map((row, i) => {
     // The swell stretches the level about its mean; rests stay rests.
     const gain = heardLevel[i] > -70 ? 10 ** (((s.swell - 1) * (heardLevel[i] - centre)) / 20) : 1;
-    const parts = row.map((v, k) => (k < s.kept && (k + 1) * f0[i] < RATE / 2 ? gain * amplitude(v) * 10 ** ((s.bright_db * Math.log2(k + 1)) / 20) : 0));
+    const parts = row.map((v, k) =>
+      k < s.kept && (k + 1) * f0[i] < RATE / 2
+        ? gain * amplitude(v) * 10 ** ((s.bright_db * Math.log2(k + 1)) / 20)
+        : 0,
+    );
     const total = parts.reduce((a, b) => a + b, 0);
-    return { amplitude: total, shares: Float64Array.from(parts, (v) => (total ? v / total : 0)), noise: Float64Array.from(o.noise[i], (v) => amplitude(v) * 10 ** (s.noise_db / 20)) };
+    return {
+      amplitude: total,
+      shares: Float64Array.from(parts, (v) => (total ? v / total : 0)),
+      noise: Float64Array.from(o.noise[i], (v) => amplitude(v) * 10 ** (s.noise_db / 20)),
+    };
   });
   const result = {
     f0,
     level_db: frames.map((t) => level(t.amplitude)),
     noise_db: frames.map((t) => level(Math.sqrt(t.noise.reduce((a, v) => a + v * v, 0) / BANDS))),
     centroid: frames.map((t) => t.shares.reduce((a, v, k) => a + (k + 1) * v, 0)),
-    picture_db: frames.filter((_, i) => i % EVERY === 0).map((t) => range(SHOWN, (k) => level(t.amplitude * t.shares[k]))).flat(),
+    picture_db: frames
+      .filter((_, i) => i % EVERY === 0)
+      .map((t) => range(SHOWN, (k) => level(t.amplitude * t.shares[k])))
+      .flat(),
   };
   // What sounds are made from travels along unseen, for only the picture's numbers are compared with the library.
   Object.defineProperty(result, "frames", { value: frames, enumerable: false });
   return result;
 }
 
-const LOUDER = 20, louder = (x) => { const y = x.map((v) => v * 10 ** (LOUDER / 20)), top = y.reduce((m, v) => Math.max(m, Math.abs(v)), 0); return top > 3 ? y.map((v) => (3 * v) / top) : y; };
-const add = (a, b) => a.map((v, i) => v + b[i]), midi = (f) => 69 + 12 * Math.log2(f / 440);
-const NAMES = "C C♯ D E♭ E F F♯ G A♭ A B♭ B".split(" "), note = (m) => `${NAMES[((Math.round(m) % 12) + 12) % 12]}${Math.floor(Math.round(m) / 12) - 1}`;
+const LOUDER = 20;
+const louder = (x) => {
+  const y = x.map((v) => v * 10 ** (LOUDER / 20));
+  const top = y.reduce((m, v) => Math.max(m, Math.abs(v)), 0);
+  return top > 3 ? y.map((v) => (3 * v) / top) : y;
+};
+const add = (a, b) => a.map((v, i) => v + b[i]);
+const midi = (f) => 69 + 12 * Math.log2(f / 440);
+const NAMES = "C C♯ D E♭ E F F♯ G A♭ A B♭ B".split(" ");
+const note = (m) => `${NAMES[((Math.round(m) % 12) + 12) % 12]}${Math.floor(Math.round(m) / 12) - 1}`;
 const frame = (s) => Math.min(FRAMES - 1, Math.round(s.at_s * FPS));
 const figure = {
   title: "A trumpet in 127 numbers",
   controls: [
-    { key: "transpose", label: "Pitch", min: -24, max: 24, step: 1, whole: true, show: (v) => `${fixed(v, 0)} semitones` },
+    {
+      key: "transpose",
+      label: "Pitch",
+      min: -24,
+      max: 24,
+      step: 1,
+      whole: true,
+      show: (v) => `${fixed(v, 0)} semitones`,
+    },
     { key: "kept", label: "Harmonics kept", min: 1, max: K, step: 1, whole: true, show: (v) => `1 to ${v}` },
     { key: "bright_db", label: "Brighter (dB an octave)", min: -12, max: 6, step: 0.5, show: (v) => fixed(v, 1) },
     { key: "swell", label: "Swells", min: 0, max: 2, step: 0.05, show: (v) => `× ${fixed(v, 2)}` },
@@ -53,15 +91,52 @@ const figure = {
   compute,
   height: (w) => (w >= 560 ? 480 : 780),
   draw({ g, p, plot, view, width }, s, n) {
-    const wide = width >= 560, half = wide ? width / 2 : width, time = [0, FRAMES / FPS], xs = range(FRAMES, (i) => i / FPS), i = frame(s);
+    const wide = width >= 560;
+    const half = wide ? width / 2 : width;
+    const time = [0, FRAMES / FPS];
+    const xs = range(FRAMES, (i) => i / FPS);
+    const i = frame(s);
     const box = (k) => (wide ? [(k % 2) * half, Math.floor(k / 2) * 240, half, 240] : [0, k * 195, half, 195]);
-    const midis = n.f0.map(midi), low = Math.floor(Math.min(...midis)) - 2, high = Math.ceil(Math.max(...midis)) + 2;
-    const a = (view.time = [plot(box(0), { title: "Pitch", x: time, y: [low, high], yText: note, xLabel: "time (s)" }, p)]);
+    const midis = n.f0.map(midi);
+    const low = Math.floor(Math.min(...midis)) - 2;
+    const high = Math.ceil(Math.max(...midis)) + 2;
+    const a = (view.time = [
+      plot(box(0), { title: "Pitch", x: time, y: [low, high], yText: note, xLabel: "time (s)" }, p),
+    ]);
     a[0].line(xs, midis, p.mine);
-    const b = plot(box(1), { title: "Level (dB)", legend: [["harmonics", p.mine], ["noise", p.goal]], x: time, y: [-120, 0], yTicks: [-120, -90, -60, -30, 0], xLabel: "time (s)" }, p);
-    b.line(xs, n.noise_db.map((v) => Math.max(v, -120)), p.goal, 1.5);
-    b.line(xs, n.level_db.map((v) => Math.max(v, -120)), p.mine);
-    const c = plot(box(2), { title: "Harmonics", x: time, y: [0, SHOWN], yTicks: [1, 10, 20, 30], xLabel: "time (s)" }, p), tall = c.Y(0) - c.Y(1), broad = c.X(EVERY / FPS) - c.X(0);
+    const b = plot(
+      box(1),
+      {
+        title: "Level (dB)",
+        legend: [
+          ["harmonics", p.mine],
+          ["noise", p.goal],
+        ],
+        x: time,
+        y: [-120, 0],
+        yTicks: [-120, -90, -60, -30, 0],
+        xLabel: "time (s)",
+      },
+      p,
+    );
+    b.line(
+      xs,
+      n.noise_db.map((v) => Math.max(v, -120)),
+      p.goal,
+      1.5,
+    );
+    b.line(
+      xs,
+      n.level_db.map((v) => Math.max(v, -120)),
+      p.mine,
+    );
+    const c = plot(
+      box(2),
+      { title: "Harmonics", x: time, y: [0, SHOWN], yTicks: [1, 10, 20, 30], xLabel: "time (s)" },
+      p,
+    );
+    const tall = c.Y(0) - c.Y(1);
+    const broad = c.X(EVERY / FPS) - c.X(0);
     c.inside(() => {
       g.fillStyle = p.mine;
       n.picture_db.forEach((v, m) => {
@@ -72,17 +147,52 @@ const figure = {
       });
       g.globalAlpha = 1;
     });
-    c.line(xs.filter((_, t) => n.level_db[t] > -70), n.centroid.filter((_, t) => n.level_db[t] > -70), p.goal, 1.5, [4, 3]);
-    const d = plot(box(3), { title: `At ${fixed(s.at_s, 2)} s (dB)`, legend: [["harmonics", p.mine], ["noise", p.goal]], x: [0, 8], y: [-120, 0], yTicks: [-120, -90, -60, -30, 0], xLabel: "frequency (kHz)" }, p), f = n.frames[i];
-    d.line(range(BANDS, (k) => (8 * k) / (BANDS - 1)), Array.from(f.noise, (v) => Math.max(-120, level(v))), p.goal, 1.5);
-    f.shares.forEach((v, k) => { const db = level(f.amplitude * v); if (db > -119) d.stem(((k + 1) * n.f0[i]) / 1000, db, p.mine); });
+    c.line(
+      xs.filter((_, t) => n.level_db[t] > -70),
+      n.centroid.filter((_, t) => n.level_db[t] > -70),
+      p.goal,
+      1.5,
+      [4, 3],
+    );
+    const d = plot(
+      box(3),
+      {
+        title: `At ${fixed(s.at_s, 2)} s (dB)`,
+        legend: [
+          ["harmonics", p.mine],
+          ["noise", p.goal],
+        ],
+        x: [0, 8],
+        y: [-120, 0],
+        yTicks: [-120, -90, -60, -30, 0],
+        xLabel: "frequency (kHz)",
+      },
+      p,
+    );
+    const f = n.frames[i];
+    d.line(
+      range(BANDS, (k) => (8 * k) / (BANDS - 1)),
+      Array.from(f.noise, (v) => Math.max(-120, level(v))),
+      p.goal,
+      1.5,
+    );
+    f.shares.forEach((v, k) => {
+      const db = level(f.amplitude * v);
+      if (db > -119) d.stem(((k + 1) * n.f0[i]) / 1000, db, p.mine);
+    });
     for (const area of [a[0], b, c]) area.mark(s.at_s, p.soft);
     view.time = [a[0], b, c];
   },
-  describe: (s, n) => `A trumpet phrase as pitch, level, harmonics and noise. At ${fixed(s.at_s, 2)} seconds it plays ${note(midi(n.f0[frame(s)]))} at ${fixed(n.level_db[frame(s)], 0)} dB with a centroid at harmonic ${fixed(n.centroid[frame(s)], 1)}; ${s.kept} harmonics are kept, transposed by ${s.transpose} semitones.`,
+  describe: (s, n) =>
+    `A trumpet phrase as pitch, level, harmonics and noise. At ${fixed(s.at_s, 2)} seconds it plays ${note(midi(n.f0[frame(s)]))} at ${fixed(n.level_db[frame(s)], 0)} dB with a centroid at harmonic ${fixed(n.centroid[frame(s)], 1)}; ${s.kept} harmonics are kept, transposed by ${s.transpose} semitones.`,
   readout(s, n) {
     const i = frame(s);
-    return [["pitch", `${note(midi(n.f0[i]))}, ${hertz(n.f0[i])}`], ["level", `${fixed(n.level_db[i], 1)} dB`], ["centroid", `harmonic ${fixed(n.centroid[i], 1)}`], ["noise", `${fixed(n.noise_db[i], 1)} dB`]];
+    return [
+      ["pitch", `${note(midi(n.f0[i]))}, ${hertz(n.f0[i])}`],
+      ["level", `${fixed(n.level_db[i], 1)} dB`],
+      ["centroid", `harmonic ${fixed(n.centroid[i], 1)}`],
+      ["noise", `${fixed(n.noise_db[i], 1)} dB`],
+    ];
   },
   sounds: [
     { label: `Play, ${LOUDER} dB louder`, make: (s, n) => louder(add(harmonics(n), hiss(n))) },

@@ -1,23 +1,38 @@
 // Three partials over a noise floor: their level as the ear weighs it, and what averaged decibels make of them.
-const RATE = 16000, BINS = 256, LOW = 50, HIGH = 7500, LEAST = -60, MOST = -10, EMPTY = -120;
+const RATE = 16000;
+const BINS = 256;
+const LOW = 50;
+const HIGH = 7500;
+const LEAST = -60;
+const MOST = -10;
+const EMPTY = -120;
 const POLES = [20.598997, 107.65265, 737.86223, 12194.217].map((v) => v * v);
-const response = (s) => (POLES[3] * s * s) / ((s + POLES[0]) * Math.sqrt((s + POLES[1]) * (s + POLES[2])) * (s + POLES[3]));
+const response = (s) =>
+  (POLES[3] * s * s) / ((s + POLES[0]) * Math.sqrt((s + POLES[1]) * (s + POLES[2])) * (s + POLES[3]));
 const weight = (f) => decibels(response(f * f) / response(1e6));
-const CENTRES = range(BINS, (b) => ((b + 1) * RATE) / 2 / BINS), A = CENTRES.map(weight); // bin 0 is left out: the ear takes nothing of it
+const CENTRES = range(BINS, (b) => ((b + 1) * RATE) / 2 / BINS);
+const A = CENTRES.map(weight); // bin 0 is left out: the ear takes nothing of it
 const level = (p) => 10 * Math.log10(Math.max(p, 1e-12));
 
 function compute({ hz, db, floor_db }) {
   const power = CENTRES.map(() => 10 ** (floor_db / 10));
   // A partial's power goes to the two bins beside it.
   hz.forEach((f, i) => {
-    const at = f / (RATE / 2 / BINS) - 1, low = Math.floor(at), part = at - low, p = 10 ** (db[i] / 10);
+    const at = f / (RATE / 2 / BINS) - 1;
+    const low = Math.floor(at);
+    const part = at - low;
+    const p = 10 ** (db[i] / 10);
     power[low] += (1 - part) * p;
     if (part) power[low + 1] += part * p;
   });
-  const spectrum_db = power.map(level), sum = (f) => power.reduce((all, p, b) => all + f(p, b), 0);
+  const spectrum_db = power.map(level);
+  const sum = (f) => power.reduce((all, p, b) => all + f(p, b), 0);
   return {
-    spectrum_db, curve_db: A, weighted_db: spectrum_db.map((v, b) => v + A[b]),
-    plain: level(sum((p) => p)), loudness: level(sum((p, b) => p * 10 ** (A[b] / 10))),
+    spectrum_db,
+    curve_db: A,
+    weighted_db: spectrum_db.map((v, b) => v + A[b]),
+    plain: level(sum((p) => p)),
+    loudness: level(sum((p, b) => p * 10 ** (A[b] / 10))),
     averaged: mean(spectrum_db.map((v, b) => Math.max(EMPTY, v + A[b]))),
   };
 }
@@ -25,45 +40,109 @@ function compute({ hz, db, floor_db }) {
 let hiss;
 function sound({ hz, db, floor_db }) {
   // Full scale is a sine of power ½; the floor is as much power in each of the bins.
-  const out = tones(hz.map((f, i) => [Math.round(f), 10 ** (db[i] / 20)]), RATE), gain = Math.sqrt(3 * 0.5 * BINS * 10 ** (floor_db / 10));
-  if (!hiss) { let seed = 1; hiss = range(RATE, () => ((seed = (seed * 48271) % 2147483647) / 1073741823.5) - 1); }
+  const out = tones(
+    hz.map((f, i) => [Math.round(f), 10 ** (db[i] / 20)]),
+    RATE,
+  );
+  const gain = Math.sqrt(3 * 0.5 * BINS * 10 ** (floor_db / 10));
+  if (!hiss) {
+    let seed = 1;
+    hiss = range(RATE, () => (seed = (seed * 48271) % 2147483647) / 1073741823.5 - 1);
+  }
   return out.map((v, i) => v + gain * hiss[i]);
 }
 const TICKS = [50, 100, 200, 500, 1000, 2000, 5000];
-const of = (key) => ({ get: (s) => s[key][s.partial - 1], put: (v, s) => ({ [key]: s[key].map((old, i) => (i === s.partial - 1 ? v : old)) }) });
+const of = (key) => ({
+  get: (s) => s[key][s.partial - 1],
+  put: (v, s) => ({ [key]: s[key].map((old, i) => (i === s.partial - 1 ? v : old)) }),
+});
 
 const figure = {
   title: "Weigh, sum, then take decibels",
   controls: [
     { key: "partial", label: "Chosen partial", min: 1, max: 3, step: 1, whole: true, show: (v) => `no. ${v}` },
     { key: "frequency", label: "Its frequency", min: LOW, max: HIGH, log: true, show: hertz, ...of("hz") },
-    { key: "level", label: "Its level", min: LEAST, max: MOST, step: 0.5, show: (v) => `${fixed(v, 1)} dB`, ...of("db") },
-    { key: "floor_db", label: "Noise floor, each bin", min: -100, max: -40, step: 0.5, show: (v) => `${fixed(v, 1)} dB` },
+    {
+      key: "level",
+      label: "Its level",
+      min: LEAST,
+      max: MOST,
+      step: 0.5,
+      show: (v) => `${fixed(v, 1)} dB`,
+      ...of("db"),
+    },
+    {
+      key: "floor_db",
+      label: "Noise floor, each bin",
+      min: -100,
+      max: -40,
+      step: 0.5,
+      show: (v) => `${fixed(v, 1)} dB`,
+    },
   ],
   compute,
   height: (w) => (w >= 560 ? 350 : 390),
   draw({ g, p, plot, view, width, height }, s, n) {
-    const bars = 84, a = (view.plot = plot([0, 0, width, height - bars], { title: "Spectrum", legend: [["A-weighted", p.goal], ["··· A", p.soft], ["● drag", p.mine]], x: [40, 8000], y: [-110, 5], log: true, xTicks: TICKS, xLabel: "frequency (Hz)" }, p));
+    const bars = 84;
+    const a = (view.plot = plot(
+      [0, 0, width, height - bars],
+      {
+        title: "Spectrum",
+        legend: [
+          ["A-weighted", p.goal],
+          ["··· A", p.soft],
+          ["● drag", p.mine],
+        ],
+        x: [40, 8000],
+        y: [-110, 5],
+        log: true,
+        xTicks: TICKS,
+        xLabel: "frequency (Hz)",
+      },
+      p,
+    ));
     a.line(CENTRES, n.curve_db, p.soft, 1.5, [2, 4]);
     a.line(CENTRES, n.spectrum_db, p.mine, 1.5);
     a.line(CENTRES, n.weighted_db, p.goal, 1.5);
     s.hz.forEach((f, i) => a.dot(f, s.db[i], i + 1 === s.partial ? p.ink : p.mine, i + 1 === s.partial ? 8 : 6));
     // Two levels as bars from −110 to 0 dB.
-    const left = 118, room = width - left - 66;
-    [["A-weighted level", n.loudness, p.goal], ["averaged dB", n.averaged, p.soft]].forEach(([text, v, colour], i) => {
-      const y = height - bars + 12 + 34 * i, end = left + clamp((v + 110) / 110, 0, 1) * room;
-      g.font = "13px system-ui, sans-serif"; g.textBaseline = "middle"; g.textAlign = "right"; g.fillStyle = p.ink;
+    const left = 118;
+    const room = width - left - 66;
+    [
+      ["A-weighted level", n.loudness, p.goal],
+      ["averaged dB", n.averaged, p.soft],
+    ].forEach(([text, v, colour], i) => {
+      const y = height - bars + 12 + 34 * i;
+      const end = left + clamp((v + 110) / 110, 0, 1) * room;
+      g.font = "13px system-ui, sans-serif";
+      g.textBaseline = "middle";
+      g.textAlign = "right";
+      g.fillStyle = p.ink;
       g.fillText(text, left - 8, y + 11);
-      g.fillStyle = p.grid; g.fillRect(left, y, room, 22);
-      g.fillStyle = colour; g.fillRect(left, y, end - left, 22);
-      g.textAlign = "left"; g.fillStyle = p.ink; g.fillText(`${fixed(v, 1)} dB`, left + room + 6, y + 11);
+      g.fillStyle = p.grid;
+      g.fillRect(left, y, room, 22);
+      g.fillStyle = colour;
+      g.fillRect(left, y, end - left, 22);
+      g.textAlign = "left";
+      g.fillStyle = p.ink;
+      g.fillText(`${fixed(v, 1)} dB`, left + room + 6, y + 11);
     });
   },
-  describe: (s, n) => `A spectrum of three partials, ${s.hz.map((f, i) => `${hertz(f)} at ${fixed(s.db[i], 1)} decibels`).join(", ")}, over a noise floor of ${fixed(s.floor_db, 1)} decibels in each bin, and the same after A-weighting. Its A-weighted level is ${fixed(n.loudness, 1)} decibels; averaging the bins’ decibels gives ${fixed(n.averaged, 1)}.`,
-  readout: (s, n) => [["A-weighted level", `${fixed(n.loudness, 1)} dB`], ["averaged dB", `${fixed(n.averaged, 1)} dB`], ["unweighted level", `${fixed(n.plain, 1)} dB`], ["A at the chosen partial", `${fixed(weight(s.hz[s.partial - 1]), 1)} dB`]],
+  describe: (s, n) =>
+    `A spectrum of three partials, ${s.hz.map((f, i) => `${hertz(f)} at ${fixed(s.db[i], 1)} decibels`).join(", ")}, over a noise floor of ${fixed(s.floor_db, 1)} decibels in each bin, and the same after A-weighting. Its A-weighted level is ${fixed(n.loudness, 1)} decibels; averaging the bins’ decibels gives ${fixed(n.averaged, 1)}.`,
+  readout: (s, n) => [
+    ["A-weighted level", `${fixed(n.loudness, 1)} dB`],
+    ["averaged dB", `${fixed(n.averaged, 1)} dB`],
+    ["unweighted level", `${fixed(n.plain, 1)} dB`],
+    ["A at the chosen partial", `${fixed(weight(s.hz[s.partial - 1]), 1)} dB`],
+  ],
   sounds: [
     { label: "Play", loop: true, make: sound },
-    { label: "Play a 1 kHz tone of that A-weighted level", loop: true, make: (s, n) => tones([[1000, Math.min(1, 10 ** (n.loudness / 20))]], RATE) },
+    {
+      label: "Play a 1 kHz tone of that A-weighted level",
+      loop: true,
+      make: (s, n) => tones([[1000, Math.min(1, 10 ** (n.loudness / 20))]], RATE),
+    },
   ],
   // All three of one A-weighted level, −20 dB.
   actions: [
@@ -75,10 +154,18 @@ const figure = {
   pointer(x, y, type, { set, view, state }) {
     const b = view.plot;
     if (type === "down") {
-      view.held = b.has(x, y) && state.hz.map((f, i) => [Math.hypot(b.X(f) - x, 0.5 * (b.Y(state.db[i]) - y)), i]).sort((u, v) => u[0] - v[0])[0][1];
+      view.held =
+        b.has(x, y) &&
+        state.hz
+          .map((f, i) => [Math.hypot(b.X(f) - x, 0.5 * (b.Y(state.db[i]) - y)), i])
+          .sort((u, v) => u[0] - v[0])[0][1];
     }
     if (type === "up" || view.held === false) return;
     const put = (list, v) => list.map((old, i) => (i === view.held ? v : old));
-    set({ partial: view.held + 1, hz: put(state.hz, +clamp(b.back(x), LOW, HIGH).toFixed(2)), db: put(state.db, +clamp(b.backY(y), LEAST, MOST).toFixed(1)) });
+    set({
+      partial: view.held + 1,
+      hz: put(state.hz, +clamp(b.back(x), LOW, HIGH).toFixed(2)),
+      db: put(state.db, +clamp(b.backY(y), LEAST, MOST).toFixed(1)),
+    });
   },
 };
