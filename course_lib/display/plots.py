@@ -481,7 +481,9 @@ def animate_history(history: History, target: Any, sample_rate: float) -> LiveFi
 
     Chapter: book/sines/fitting.ipynb
     """
-    from course_lib.display.live import HISTORY_BANDS, HISTORY_RECORDS, live_figure
+    from course_lib.display.figures.history import BANDS as HISTORY_BANDS
+    from course_lib.display.figures.history import RECORDS as HISTORY_RECORDS
+    from course_lib.display.live import live_figure
 
     rate = check_sample_rate(sample_rate)
     if not history.sounds:
