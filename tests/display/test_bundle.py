@@ -110,12 +110,14 @@ const p = function () {
     a: 1,
   };
 };
+const q = [1, , 2, ], r = [, , ], s = ((x, y, ) => [x, y, ",", `,`, /,/.source, ])(1, 2, );
 label: for (;;) { while (i < 10) i += 1; break label; }
 """
 
 
 def test_a_minified_script_is_the_same_script() -> None:
-    show = "console.log(JSON.stringify([a, b, c, d, e, f, g, h, new K().sum, j(1, 0), k, l, m, n, o, p(), i]));"
+    names = "a, b, c, d, e, f, g, h, new K().sum, j(1, 0), k, l, m, n, o, p(), q, r.length, s, i"
+    show = f"console.log(JSON.stringify([{names}]));"
     text = minified(TRICKY + show)
     assert run_node(text, None) == run_node(TRICKY + show, None)
     assert "comment; " not in text and "another" not in text and len(text) < 0.85 * len(TRICKY + show)

@@ -33,7 +33,7 @@ def minified(script: str) -> str:
         if kind in ("space", "comment"):
             gap += token if kind == "space" else " "
             continue
-        out += [_kept(last, gap, token), token]
+        out.append(_kept(last, gap, token) + token)
         last, gap = (kind, token), ""
     return "".join(out)
 

@@ -9,7 +9,6 @@ import numpy as np
 import torch
 
 from course_lib.core.checks import as_tensor, check_audio, check_finite, check_sample_rate
-from course_lib.display.figures.history import BANDS, RECORDS
 from course_lib.display.live import LiveFigure, live_figure
 from course_lib.display.plots.axes import COLOURS, as_numpy, axes_or_new, labelled
 from course_lib.fitting.landscapes import local_minima
@@ -129,6 +128,8 @@ def animate_history(history: History, target: Any, sample_rate: float) -> LiveFi
 
     Chapter: book/sines/fitting.ipynb
     """
+    from course_lib.display.figures.history import BANDS, RECORDS
+
     rate = check_sample_rate(sample_rate)
     if not history.sounds:
         raise ValueError("the history is empty: run fit first")
