@@ -19,7 +19,7 @@ from course_lib.analysis.partials import measure_harmonics
 from course_lib.analysis.tracking import track_f0
 from course_lib.benchmark import data_file
 from course_lib.core.units import midi_to_hz
-from course_lib.display.heard_phrase import hear_phrase
+from course_lib.display.figures.taken_apart import hear_phrase
 from course_lib.fitting.losses import multiscale_spectral_loss
 from course_lib.midi_ddsp.checkpoint import load_inference
 from course_lib.midi_ddsp.data import Performance, load_performances

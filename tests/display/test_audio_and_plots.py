@@ -11,7 +11,8 @@ import soundfile
 import torch
 
 import course_lib as cl
-from course_lib.display import audio, plots
+from course_lib.display import audio
+from course_lib.fitting.landscapes import local_minima
 
 matplotlib.use("Agg")
 SR = 8000
@@ -123,7 +124,7 @@ def test_spectrogram_puts_a_tone_in_its_place():
 
 
 def test_local_minima_are_strictly_inside_and_strictly_lower():
-    assert plots.local_minima([0, 1, 0, 2, 1, 1, 3]).tolist() == [2]
+    assert local_minima([0, 1, 0, 2, 1, 1, 3]).tolist() == [2]
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import torch
 
 from course_lib import live_figure
 from course_lib.display import live
-from course_lib.display.knob_twins import note_controls, note_knobs, note_sounds
+from course_lib.display.figures.note_knobs import note_controls, note_sounds, twin
 from course_lib.midi_ddsp import CONTROLS
 from tests.helpers.figures import READ, page_noise, random_state, run_node
 
@@ -20,7 +20,7 @@ PLAIN = {"vibrato": 0.0, "swell_db": 0.0}
 
 
 def six(variant: str, **state: float) -> dict[str, float]:
-    return dict(zip(CONTROLS, note_knobs(live_figure("note_knobs", **state).state)[variant], strict=True))
+    return dict(zip(CONTROLS, twin(live_figure("note_knobs", **state).state)[variant], strict=True))
 
 
 def test_page_and_library_read_the_same_six_numbers():
@@ -37,8 +37,8 @@ def test_page_and_library_read_the_same_six_numbers():
         states,
     )
     for state, page in zip(states, pages, strict=True):
-        twin = note_knobs(state)
-        np.testing.assert_allclose(page, [twin["mended"], twin["original"]], atol=1e-6, rtol=0, err_msg=str(state))
+        ours = twin(state)
+        np.testing.assert_allclose(page, [ours["mended"], ours["original"]], atol=1e-6, rtol=0, err_msg=str(state))
 
 
 @pytest.mark.parametrize("depth", [0.1, 0.4, 1.0])
@@ -76,7 +76,7 @@ def test_the_peak_is_where_the_slider_says():
 
 
 def test_brightness_counts_harmonics_and_not_hertz():
-    low, high = (note_knobs(live_figure("note_knobs", **PLAIN, pitch=p, tilt=-18).state) for p in (45, 57))
+    low, high = (twin(live_figure("note_knobs", **PLAIN, pitch=p, tilt=-18).state) for p in (45, 57))
     assert low["mended"][4] == pytest.approx(high["mended"][4], rel=0.02)
     assert high["centroid_hz"] == pytest.approx(2 * low["centroid_hz"], rel=0.02)
 
@@ -92,7 +92,7 @@ def test_the_page_makes_the_sound_that_the_library_makes():
     state = live_figure("note_knobs", glide=2, vibrato=0.5, tilt=-3, pitch=70, attack_db=-62).state
     page = run_node(
         f"{live.node_module('note_knobs')}{READ}const n = compute(data);"
-        "console.log(JSON.stringify([harmonics(data, n), hiss(n)].map((x) => [...x])));",
+        "console.log(JSON.stringify([played(data, n), hiss(n)].map((x) => [...x])));",
         state,
     )
     for got, want in zip(page, note_sounds(state, page_noise(SAMPLES)), strict=True):
@@ -117,5 +117,5 @@ def test_dragging_changes_what_lies_under_the_pointer():
     assert len(bend) == len(drawn) == len(tilt) == 2  # down and move; nothing once let go
     assert bend[0]["bend"][4] == pytest.approx(1, abs=1e-9) and bend[0]["bend"].count(0) == 8
     roofed = live_figure("note_knobs", **{"drawn_db": drawn[0]["drawn_db"]}).state
-    assert note_knobs(roofed)["level_db"][150] == pytest.approx(-50, abs=0.2)
+    assert twin(roofed)["level_db"][150] == pytest.approx(-50, abs=0.2)
     assert tilt[0]["tilt"] == pytest.approx(-10)

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 import torch
 
 from course_lib import live_figure, read_midi
 from course_lib.display import live
-from course_lib.display.mixer_stems import EVERY, FRAMES, controls_of, script, stems
-from course_lib.display.mixer_twin import mixer, mixer_sound
+from course_lib.display.figures.mixer import EVERY, FRAMES, controls_of, mixer_sound, page_data, stems, twin
 from course_lib.sounds.clips import data_path
 from tests.helpers.figures import READ, page_noise, run_node
 
 
 def test_the_phrase_is_the_score_s_and_small():
     score = read_midi(data_path("scores/chorale.mid"))
-    assert len(script()) < 200_000
+    assert len(json.dumps(page_data())) < 200_000
     for voice, stem in zip(score.voices, stems(), strict=True):
         inside = [note for note in voice.notes if note.end_s < FRAMES * EVERY / 250]
         assert len(inside) > 8
@@ -47,14 +48,14 @@ def test_the_levels_drawn_are_those_heard():
     c = controls_of(stems()[3], "played")
     power = (c.amplitude.unsqueeze(-1) * c.distribution).square().sum(-1) / 2
     want = 10 * torch.log10(power[::5] * float(torch.tensor(torch.pi / 4 * 1.5).sin()) ** 2)
-    assert torch.tensor(mixer(state)["left_db"])[20:60] == pytest.approx(want[20:60].float(), abs=0.1)
-    assert mixer(state)["balance_db"] < -6
+    assert torch.tensor(twin(state)["left_db"])[20:60] == pytest.approx(want[20:60].float(), abs=0.1)
+    assert twin(state)["balance_db"] < -6
 
 
 def test_a_slider_changes_one_voice_and_leaves_the_lists_whole():
     state = live_figure("mixer").state
     changed = run_node(
-        f"{live.node_module('mixer')}{READ}console.log(JSON.stringify(figure.controls.filter((c) => c.put)"
+        f"{live.node_module('mixer')}{READ}console.log(JSON.stringify(completed(figure.controls).filter((c) => c.put)"
         ".map((c) => [c.key, c.put(c.min, data), c.get({ ...data, ...c.put(c.max, data) }) === c.max])));",
         state,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 
 import pytest
@@ -9,18 +10,20 @@ import torch
 
 from course_lib import harmonic_synth, live_figure
 from course_lib.display import live
-from course_lib.display.knob_phrase import (
+from course_lib.display.figures.phrase_knobs import (
     EVERY,
     FRAMES,
     HARMONICS,
     INSTRUMENT,
+    edited,
+    knobs,
     notes,
+    page_data,
     play_phrase,
     reduced,
     renditions,
-    script,
+    twin,
 )
-from course_lib.display.phrase_twin import edited, knobs, phrase_knobs
 from course_lib.effects.fir import shape_noise
 from course_lib.midi_ddsp import CONTROLS, play
 from tests.helpers.figures import READ, page_noise, run_node
@@ -37,7 +40,7 @@ def test_the_page_makes_the_sound_that_the_library_makes(part):
     rng = random.Random(part)
     here = state(player=2, **{name: [rng.choice((-1.0, rng.uniform(0, 1.2))) for _ in range(8)] for name in CONTROLS})
     page = run_node(
-        f"{live.node_module('phrase_knobs')}{READ}const n = compute(data);"
+        f"{live.node_module('phrase_knobs')}{READ}const n = compute(data).heard;"
         f"console.log(JSON.stringify([...{('harmonics', 'hiss')[part]}(n)]));",
         here,
     )
@@ -57,7 +60,7 @@ def test_at_rest_it_is_the_phrase_as_stored():
     there = (r.base[:, :HARMONICS] > -100) & (level > -170)
     assert there.float().mean() > 0.6
     assert (level - r.base[:, :HARMONICS])[there].abs().max() < 0.2  # harmonics above Nyquist are gone
-    assert len(script()) < 300_000
+    assert len(json.dumps(page_data())) < 300_000
 
 
 def test_what_is_stored_is_what_the_players_play():
@@ -70,19 +73,19 @@ def test_what_is_stored_is_what_the_players_play():
 
 
 def test_a_knob_turns_its_own_note_and_its_own_number():
-    before = phrase_knobs(state(note=3))
+    before = twin(state(note=3))
     values = [-1.0] * 8
     values[2] = 0.5
-    after = phrase_knobs(state(note=3, volume=values))
+    after = twin(state(note=3, volume=values))
     had = float(knobs(state())[2, 0])
     assert after["mean_db"] - before["mean_db"] == pytest.approx(60 * (0.5 - had), abs=4)
     others = [i for i in range(FRAMES) if not 1.26 <= i / 62.5 <= 1.70]
     assert max(abs(after["level_db"][i] - before["level_db"][i]) for i in others) < 1e-9
     assert after["cents"] == before["cents"]
-    bright = phrase_knobs(state(note=3, brightness=[0.8] * 8))
+    bright = twin(state(note=3, brightness=[0.8] * 8))
     assert bright["centroid"] > before["centroid"] + 2
-    waving = phrase_knobs(state(note=3, vibrato=[1.0] * 8))
-    assert 15 < waving["cents"] < 60 and phrase_knobs(state(note=3, vibrato=[0.0] * 8))["cents"] == 0
+    waving = twin(state(note=3, vibrato=[1.0] * 8))
+    assert 15 < waving["cents"] < 60 and twin(state(note=3, vibrato=[0.0] * 8))["cents"] == 0
 
 
 @pytest.mark.parametrize(("pair", "most"), [((0, 4), 4.0), ((4, 5), 4.0), ((0, 1), 4.0), ((1, 2), 12.0)])

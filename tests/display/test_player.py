@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 import torch
 
 from course_lib import fft_convolve, harmonic_synth, live_figure
 from course_lib.display import live
-from course_lib.display.player_twin import curves, page_model
-from course_lib.display.player_weights import INSTRUMENT, page_weights, quantise, script
+from course_lib.display.figures.player import INSTRUMENT, curves, page_data, page_model, page_weights, quantise
 from course_lib.effects.fir import shape_noise
 from course_lib.tone_transfer import load_instrument
 from tests.helpers.figures import READ, page_noise, run_node
@@ -46,7 +47,7 @@ def test_the_page_s_violin_is_the_violin():
 
 def test_its_script_is_small_and_has_every_weight():
     decoder, room = page_weights()
-    assert len(script()) < 300_000
+    assert len(json.dumps(page_data())) < 300_000
     assert room.value.numel() == load_instrument(INSTRUMENT)[0].config.reverb_taps
     assert decoder.keys() == load_instrument(INSTRUMENT)[0].decoder.state_dict().keys()
 
@@ -56,7 +57,7 @@ def sounds():
     """Harmonics, noise and room of one state, from the page's script and from the library."""
     state = live_figure("player", vibrato_cents=50, transpose=-5).state
     page = run_node(
-        f"{live.node_module('player')}{READ}const n = compute(data);"
+        f"{live.node_module('player')}{READ}const n = compute(data).heard;"
         "console.log(JSON.stringify([harmonics(n), hiss(n), convolve(add(harmonics(n), hiss(n)), room())]"
         ".map((x) => [...x])));",
         state,

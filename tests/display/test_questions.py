@@ -6,8 +6,7 @@ import re
 import pytest
 
 from course_lib import live_figure
-from course_lib.display import live, questions
-from course_lib.display.twins import TWINS
+from course_lib.display.figures import questions
 
 
 def test_the_page_gets_the_questions_of_the_chapter():
@@ -28,7 +27,7 @@ def test_marks_are_counted():
         ([right[0], wrong[1], -1], [1, 0, -1]),
         (wrong, [0] * 3),
     ):
-        numbers = TWINS["questions"](live_figure("questions", chosen=chosen).state)
+        numbers = questions.twin(live_figure("questions", chosen=chosen).state)
         assert numbers == {"marks": marks, "answered": 3 - marks.count(-1), "right": marks.count(1)}
 
 
@@ -39,7 +38,7 @@ def test_without_a_script_all_can_be_read_and_answers_are_folded(monkeypatch):
             "choices": [{"text": "<b>", "why": "no"}, {"text": "x", "why": "yes", "right": True}],
         }
     ] * 3
-    monkeypatch.setattr(live, "read_questions", lambda chapter: spoilt)
+    monkeypatch.setattr(questions, "read_questions", lambda chapter: spoilt)
     text = live_figure("questions")._repr_html_()
     page = text.split("<script>")[0]
     assert page.count("<details><summary>Answers</summary>") == 3
@@ -53,7 +52,7 @@ def test_without_a_script_all_can_be_read_and_answers_are_folded(monkeypatch):
 def test_the_widget_takes_what_the_page_sends():
     widget = live_figure("questions").widget()
     widget.set_state({"state": {**widget.state, "chosen": [0, -1, 2]}})
-    assert widget.state["chosen"] == [0, -1, 2] and "ask(context, figure)" in widget._esm
+    assert widget.state["chosen"] == [0, -1, 2] and "export default { render }" in widget._esm
 
 
 def test_unknown_chapters_and_bad_answers():

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 import torch
 
 from course_lib import harmonic_synth, live_figure
 from course_lib.display import live
-from course_lib.display.heard_phrase import PIECE, phrase, script
-from course_lib.display.heard_twin import changed
+from course_lib.display.figures.taken_apart import PIECE, changed, page_data, phrase
 from course_lib.effects.fir import shape_noise
 from course_lib.midi_ddsp import hear
 from course_lib.sounds.clips import data_path, load_audio
@@ -26,14 +27,14 @@ def test_the_page_s_phrase_is_what_is_heard():
     there = exact > 1e-5
     assert (20 * torch.log10(ours[there] / exact[there])).abs().max() < 0.3
     assert torch.allclose(page.f0_hz.float(), controls.f0_hz[:500:2], rtol=1e-4)
-    assert len(script()) < 60_000 and phrase().noise_db.shape == (250, 65)
+    assert len(json.dumps(page_data())) < 60_000 and phrase().noise_db.shape == (250, 65)
 
 
 @pytest.mark.parametrize("part", [0, 1])
 def test_the_page_makes_the_sound_that_the_library_makes(part):
     state = live_figure("taken_apart", transpose=-5, kept=20, bright_db=1, noise_db=20, swell=0.5).state
     page = run_node(
-        f"{live.node_module('taken_apart')}{READ}const n = compute(data);"
+        f"{live.node_module('taken_apart')}{READ}const n = compute(data).heard;"
         f"console.log(JSON.stringify([...{('harmonics', 'hiss')[part]}(n)]));",
         state,
     )

