@@ -30,6 +30,7 @@ def enter(root: Path = ROOT) -> None:
 
     Where there is no `.venv`, as in a runtime of somebody else's, this Python will do if it has the packages.
     """
+    sys.path.insert(0, str(root))  # the library of this checkout, whatever is installed
     python = python_of(root)
     if python.exists():
         if Path(sys.prefix).resolve() != (root / ".venv").resolve():
