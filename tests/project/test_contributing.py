@@ -14,10 +14,13 @@ from tests.helpers import ROOT
 
 TEXT = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 PLACES = sorted(set(re.findall(r"`((?:assignments|book|course_lib|data|tests|tools)/[\w./]*)`", TEXT)))
-# The example as if it were in the library, and exported.
+# The example as if it were in the library, and exported; drawn examples as in tests/conftest.py.
 CONFTEST = """
 import importlib.util, sys
 import course_lib
+from hypothesis import settings
+settings.register_profile("course", deadline=None, derandomize=True)
+settings.load_profile("course")
 spec = importlib.util.spec_from_file_location("course_lib.synths.unison", "unison.py")
 module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(module)
