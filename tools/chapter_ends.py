@@ -8,6 +8,11 @@ after a change of the questions' texts or of their figure, this is all that is t
 
 from __future__ import annotations
 
+if __name__ == "__main__":
+    import environment
+
+    environment.enter()
+
 import json
 import re
 import sys

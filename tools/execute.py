@@ -6,6 +6,11 @@ python3 course.py execute book/first_steps/gain.ipynb
 
 from __future__ import annotations
 
+if __name__ == "__main__":
+    import environment
+
+    environment.enter()
+
 import json
 import os
 import re

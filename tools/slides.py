@@ -10,6 +10,11 @@ the tag is `slide-code`. The decks are nbconvert's, with reveal.js and MathJax b
 
 from __future__ import annotations
 
+if __name__ == "__main__":
+    import environment
+
+    environment.enter()
+
 import copy
 import json
 import os

@@ -11,6 +11,11 @@ code.
 
 from __future__ import annotations
 
+if __name__ == "__main__":
+    import environment
+
+    environment.enter()
+
 import itertools
 import json
 import os

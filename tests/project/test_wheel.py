@@ -80,6 +80,8 @@ def test_has_one_version() -> None:
 
     citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
     assert re.search(r"^version: (\S+)", citation, re.MULTILINE)[1] == PROJECT["version"] == course_lib.__version__
+    guide = (ROOT / "book" / "teaching" / "guide.md").read_text(encoding="utf-8")
+    assert re.findall(r"Version ([\d.]+), \d{4}\.", guide) == [PROJECT["version"]]
 
 
 def pins(name: str) -> dict[str, str]:

@@ -1,0 +1,86 @@
+"""The page of the library lists every public module in the section of its floor, and what it says of floors is true."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import importlib.util
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.helpers import ROOT
+
+PAGE = ROOT / "book" / "reference" / "api.md"
+ROOMS = (
+    "core", "kernels", "effects", "synths", "sounds", "analysis", "scores", "fitting", "training", "tone_transfer",
+    "midi_ddsp",
+)  # fmt: skip
+# How what is listed is computed or read, and nothing that anybody else should call.
+INTERNAL = (
+    "course_lib.analysis.decimate",
+    "course_lib.core.double_backward", "course_lib.core.frame_phase", "course_lib.kernels", "course_lib.scores.chunks",
+)  # fmt: skip
+
+
+def sections() -> dict[str, int]:
+    """The modules of the page, with the number of the section in which each stands."""
+    found = {}
+    for number, section in enumerate(re.split(r"^## ", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE)):
+        found |= {name: number for name in re.findall(r"automodule:: (\S+)", section)}
+    return found
+
+
+SECTIONS = sections()
+
+
+def modules(*rooms: str) -> list[str]:
+    paths = [path for room in rooms for path in sorted((ROOT / "course_lib" / room).rglob("*.py"))]
+    return [".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for path in paths]
+
+
+def is_within(name: str, places: tuple[str, ...] | dict[str, int]) -> bool:
+    """Whether a module, or a package that it is in, is among the places."""
+    return any(name == place or name.startswith(f"{place}.") for place in places)
+
+
+@pytest.mark.parametrize("name", SECTIONS)
+def test_what_the_page_names_can_be_imported(name: str) -> None:
+    assert importlib.import_module(name).__doc__
+
+
+def test_every_public_module_is_on_the_page() -> None:
+    missing = []
+    for name in modules(*ROOMS):
+        module = importlib.import_module(name)
+        own = [key for key, value in vars(module).items() if getattr(value, "__module__", None) == name]
+        public = [key for key in own if not key.startswith("_")]
+        if public and not is_within(name, SECTIONS) and not is_within(name, INTERNAL):
+            missing.append(name)
+    assert missing == [], "add them to book/reference/api.md, or to INTERNAL here"
+
+
+def imported(name: str) -> set[str]:
+    """The modules of the library that a module imports, wherever in its text."""
+    spec = importlib.util.find_spec(name)
+    assert spec is not None and spec.origin is not None
+    nodes = list(ast.walk(ast.parse(Path(spec.origin).read_text(encoding="utf-8"))))
+    named = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    named |= {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)}
+    return {module for module in named if module.startswith("course_lib.")}
+
+
+@pytest.mark.parametrize("name", SECTIONS)
+def test_a_module_imports_only_from_its_section_and_those_above(name: str) -> None:
+    room_of = {module.split(".")[1]: number for module, number in SECTIONS.items()}
+    wrong = [m for m in imported(name) if (room := m.split(".")[1]) in room_of and room_of[room] > SECTIONS[name]]
+    assert wrong == []
+
+
+def test_a_room_stands_in_one_section() -> None:
+    rooms: dict[str, set[int]] = {}
+    for name, number in SECTIONS.items():
+        rooms.setdefault(name.split(".")[1], set()).add(number)
+    assert {room for room, numbers in rooms.items() if len(numbers) > 1} == set()
+    assert set(rooms) >= {room for room in ROOMS if (ROOT / "course_lib" / room).is_dir() and room != "kernels"}
