@@ -273,6 +273,15 @@ def test_biome(command: list[str]) -> None:
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
 
 
+def test_no_line_of_a_script_is_longer_than_one_of_python() -> None:
+    """What no formatter breaks: comments and long texts."""
+    files = [p for p in (ROOT / "course_lib").rglob("*") if p.suffix in (".js", ".css")]
+    long = [
+        f"{p.name}:{i}" for p in files for i, line in enumerate(p.read_text("utf-8").splitlines(), 1) if len(line) > 120
+    ]
+    assert files and long == []
+
+
 def test_types() -> None:
     """Every function of the library says what it takes and gives; a minute, most of it torch's own types."""
     options = ["--cache-dir", os.devnull]

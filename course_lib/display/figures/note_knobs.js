@@ -143,7 +143,7 @@ export function compute(s) {
     return n;
   });
 
-  // What is more than two semitones off counts as a slip of the tracker. Turned round, as in the formula: note less played.
+  // More than two semitones off counts as a slip of the tracker. Turned round, as in the formula: note less played.
   const d = deviation.map((v) => (Math.abs(v) > WIDEST_SEMITONES ? 0 : -v));
   const centre = mean(d);
   const about = d.map((v) => v - centre);

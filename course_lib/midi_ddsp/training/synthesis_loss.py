@@ -15,9 +15,7 @@ from course_lib.fitting.losses import multiscale_spectral_loss
 from course_lib.midi_ddsp.note_controls import ATTACK_FRAMES, FLOOR_DB
 from course_lib.midi_ddsp.playing.conditioning import FEATURES
 from course_lib.midi_ddsp.playing.synthesis_generator import SynthesisGenerator
-from course_lib.synths.harmonic import harmonic_synth
-from course_lib.synths.noise import filtered_noise
-from course_lib.synths.tone import ToneControls
+from course_lib.synths.tone import ToneControls, tone
 
 QUIET_DB = -110.0  # a frame below this has no timbre to compare
 JUST_BEGUN = FEATURES.index("just_begun")  # e^(−t / 20 ms), t being the time since the note began
@@ -103,9 +101,7 @@ def compare(
 
 
 def _sound(controls: ToneControls, n_samples: int, rate: int, generator: torch.Generator) -> Tensor:
-    return harmonic_synth(*controls[:3], n_samples, rate) + filtered_noise(
-        controls.noise_magnitudes, n_samples, generator
-    )
+    return tone(controls, n_samples=n_samples, sample_rate=rate, generator=generator).sound
 
 
 def _levels(controls: ToneControls) -> tuple[Tensor, Tensor, Tensor]:
