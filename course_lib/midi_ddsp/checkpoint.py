@@ -10,25 +10,25 @@ from course_lib.midi_ddsp.playing.expression_generator import ExpressionConfig, 
 from course_lib.midi_ddsp.playing.pitch_generator import PitchConfig, PitchGenerator
 from course_lib.midi_ddsp.playing.synthesis_generator import SynthesisConfig, SynthesisGenerator
 from course_lib.sounds.clips import data_path
-from course_lib.training.checkpoints import Format, Kind, load_network, save_network
+from course_lib.training.checkpoints import Format, NetworkKind, load_network, save_network
 
 FORMAT = Format("course_lib.midi_ddsp", 1, "MIDI-DDSP")
-INFERENCE = Kind(
+INFERENCE = NetworkKind(
     "inference",
     FORMAT,
     DDSPInference,
     InferenceConfig,
     lambda c: max(c.hidden**2, c.width**2, c.n_harmonics, c.n_bands, c.n_embedding, c.reverb_taps),
 )
-PITCH = Kind("pitch", FORMAT, PitchGenerator, PitchConfig, lambda c: max(c.hidden**2, c.width**2, c.n_embedding))
-SYNTHESIS = Kind(
+PITCH = NetworkKind("pitch", FORMAT, PitchGenerator, PitchConfig, lambda c: max(c.hidden**2, c.width**2, c.n_embedding))
+SYNTHESIS = NetworkKind(
     "synthesis",
     FORMAT,
     SynthesisGenerator,
     SynthesisConfig,
     lambda c: max(c.width**2, 3 * c.channels**2 * c.stacks * c.dilations, c.n_harmonics, c.n_bands, c.n_embedding),
 )
-EXPRESSION = Kind(
+EXPRESSION = NetworkKind(
     "expression",
     FORMAT,
     ExpressionGenerator,
@@ -87,5 +87,5 @@ def load_expression(path: str | Path | None = None) -> tuple[ExpressionGenerator
     return _load(path, EXPRESSION)
 
 
-def _load(path: str | Path | None, kind: Kind) -> tuple[Any, dict[str, Any]]:
+def _load(path: str | Path | None, kind: NetworkKind) -> tuple[Any, dict[str, Any]]:
     return load_network(data_path(f"midi_ddsp/{kind.name}.safetensors") if path is None else path, kind)

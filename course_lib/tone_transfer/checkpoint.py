@@ -8,10 +8,10 @@ from typing import Any
 
 from course_lib.sounds.clips import data_path
 from course_lib.tone_transfer.model import ToneTransfer, TransferConfig
-from course_lib.training.checkpoints import CheckpointError, Format, Kind, load_network, save_network
+from course_lib.training.checkpoints import CheckpointError, Format, NetworkKind, load_network, save_network
 
 FORMAT = Format("course_lib.tone_transfer", 1, "tone-transfer")
-INSTRUMENT = Kind(
+INSTRUMENT = NetworkKind(
     "instrument",
     FORMAT,
     ToneTransfer,

@@ -27,7 +27,7 @@ class Format(NamedTuple):
     title: str
 
 
-class Kind(NamedTuple):
+class NetworkKind(NamedTuple):
     """One kind of network that is kept in files.
 
     Args:
@@ -97,7 +97,7 @@ def read_tensors(path: str | Path, kind: str, form: Format) -> tuple[dict[str, T
     return tensors, facts
 
 
-def save_network(path: str | Path, model: Any, facts: dict[str, Any], kind: Kind, half: bool = False) -> None:
+def save_network(path: str | Path, model: Any, facts: dict[str, Any], kind: NetworkKind, half: bool = False) -> None:
     """Write a trained network; the file that was there is replaced only once the new one is whole.
 
     Args:
@@ -111,7 +111,7 @@ def save_network(path: str | Path, model: Any, facts: dict[str, Any], kind: Kind
     write_tensors(Path(path), tensors, {**facts, "kind": kind.name, "config": asdict(model.config)}, kind.form)
 
 
-def load_network(path: str | Path, kind: Kind) -> tuple[Any, dict[str, Any]]:
+def load_network(path: str | Path, kind: NetworkKind) -> tuple[Any, dict[str, Any]]:
     """Read what `save_network` wrote.
 
     Returns:

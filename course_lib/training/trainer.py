@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from tqdm.auto import tqdm
 
-from course_lib.training.checkpoints import Kind, save_network
+from course_lib.training.checkpoints import NetworkKind, save_network
 from course_lib.training.processes import describe_device, is_first_process, join_processes, wait_for_all
 from course_lib.training.run import Run, TrainingRecord
 from course_lib.training.state import TrainingState, copy_weights
@@ -42,7 +42,7 @@ class Task:
     """
 
     model: nn.Module
-    kind: Kind
+    kind: NetworkKind
     loss: Callable[[nn.Module, torch.Generator, torch.device], Tensor]
     validate: Callable[[torch.device], float]
     data: str

@@ -20,7 +20,7 @@ from course_lib.training import trainer
 from course_lib.training.checkpoints import (
     CheckpointError,
     Format,
-    Kind,
+    NetworkKind,
     load_network,
     read_tensors,
     write_tensors,
@@ -50,7 +50,7 @@ class Line(nn.Module):
         return self.layer(x)[..., 0]
 
 
-KIND = Kind("line", FORMAT, Line, LineConfig, lambda c: c.size)
+KIND = NetworkKind("line", FORMAT, Line, LineConfig, lambda c: c.size)
 
 
 def make_task(seed: int = 0, config: LineConfig | None = None, **changes: Any) -> Task:
