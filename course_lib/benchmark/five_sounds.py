@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from course_lib.analysis.pitch import estimate_f0
-from course_lib.benchmark import data_file
+from course_lib.benchmark.tables import data_file
 from course_lib.fitting.fit import History, fit
 from course_lib.fitting.losses import multiscale_spectral_loss
 from course_lib.sounds.clips import data_path, load_clip

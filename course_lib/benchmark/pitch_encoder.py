@@ -17,7 +17,6 @@ import torch
 from torch import Tensor, nn
 
 from course_lib.analysis.pitch import estimate_f0
-from course_lib.benchmark import data_file
 from course_lib.benchmark.encoder import (
     CLIPS,
     FRAME,
@@ -33,6 +32,7 @@ from course_lib.benchmark.encoder import (
     tone,
     unit_power,
 )
+from course_lib.benchmark.tables import data_file
 from course_lib.sounds.clips import data_path
 
 SUMMARY = "train small encoders to find pitch through the synthesizer, with several losses"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ import torch
 from torch import Tensor
 
 from course_lib.analysis.recordings import Recording
-from course_lib.benchmark import data_file
+from course_lib.benchmark.tables import data_file, open_table, write_table
 from course_lib.effects.reverb import reverb
 from course_lib.fitting.fit import fit
 from course_lib.fitting.losses import multiscale_spectral_loss
@@ -147,8 +146,7 @@ def ablate(recordings: dict[str, list[Recording]], steps: int) -> dict[str, floa
 
 def run(path: Path, performances: Path, ablation_steps: int, part: str = "all", names: list[str] | None = None) -> None:
     """Measure shipped instruments, train the ablations of one, and write the table; what is not run stays as it was."""
-    table: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {"instruments": {}}
-    table |= {"device": platform.machine(), "torch": torch.__version__}
+    table = {"instruments": {}} | open_table(path)
     if part != "ablation":
         for name in names or instrument_names():
             model, _ = load_instrument(name)
@@ -158,4 +156,4 @@ def run(path: Path, performances: Path, ablation_steps: int, part: str = "all", 
         losses = ablate(load_recordings(performances / ABLATED), ablation_steps)
         table["ablation"] = {"instrument": ABLATED, "steps": ablation_steps, "batch": ABLATION_BATCH, "loss": losses}
         print(table["ablation"], flush=True)
-    path.write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")
+    write_table(path, table)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
-import json
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,11 +17,10 @@ from torch import Tensor
 from course_lib.analysis.partials import measure_harmonics
 from course_lib.analysis.pitch import estimate_f0
 from course_lib.analysis.tracking import track_f0
-from course_lib.benchmark import data_file
 from course_lib.benchmark.encoder import PitchEncoder, pitch_frames, quiet_clip
 from course_lib.benchmark.pitch_encoder import load_pitch_encoder
+from course_lib.benchmark.tables import data_file, stored_table, write_table
 from course_lib.core.units import cents
-from course_lib.sounds.clips import data_path
 from course_lib.synths.harmonic import harmonic_synth
 
 SUMMARY = "compare pitch trackers on sounds whose pitch is known"
@@ -226,10 +224,9 @@ def run(path: Path) -> None:
             share = round(octaves_down(track, between_db), 4)
             table["octaves_down"].append({"tracker": name, "between_db": between_db, "share": share})
         table["seconds_per_second"][name] = round(seconds_per_second(track), 4)
-    path.write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")
+    write_table(path, table)
 
 
 def load_trackers() -> dict[str, Any]:
     """Return the stored tables: errors and octaves_down (lists of rows), seconds_per_second (by tracker, one core)."""
-    table: dict[str, Any] = json.loads(data_path("trackers.json").read_text(encoding="utf-8"))
-    return table
+    return stored_table("trackers.json")

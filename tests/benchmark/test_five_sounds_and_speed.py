@@ -7,8 +7,9 @@ import pytest
 import torch
 
 import course_lib as cl
-from course_lib.benchmark import five_sounds, speed
+from course_lib.benchmark import five_sounds, speed, tables
 from course_lib.benchmark.__main__ import main
+from course_lib.benchmark.speed.workloads import draw_controls
 
 
 @pytest.fixture(scope="module")
@@ -80,14 +81,14 @@ def test_a_sound_without_pitch_cannot_be_fitted():
 def test_speed_writes_what_the_loader_reads_and_keeps_other_devices(tmp_path, monkeypatch, capsys):
     path = tmp_path / "speed.json"
     path.write_text(json.dumps([{"device": "another"}]), encoding="utf-8")
-    small = {"W1": speed.WORKLOADS["W1"]._replace(seconds=0.1, n_frames=25, n_harmonics=5)}
-    monkeypatch.setattr(speed, "WORKLOADS", small)
+    small = speed.WORKLOADS["W1"]._replace(seconds=0.1, n_frames=25, n_harmonics=5)
+    monkeypatch.setitem(speed.WORKLOADS, "W1", small)
     before = torch.get_num_threads()
     main(["speed", "--rounds", "1", "--device", "cpu", "--workloads", "W1", "--out", str(path)])
     assert torch.get_num_threads() == before
     printed = capsys.readouterr().out
     assert "W1 forward + backward + f0" in printed and "× the time" in printed and "signal to noise, fast" in printed
-    monkeypatch.setattr(speed, "data_path", lambda name: tmp_path / name)
+    monkeypatch.setattr(tables, "data_path", lambda name: tmp_path / name)
     other, result = speed.load_speed()
     assert other == {"device": "another"} and "one thread" in result["device"]
     assert {(r["pass"], r["method"]) for r in result["harmonic"]} == {
@@ -99,7 +100,7 @@ def test_speed_writes_what_the_loader_reads_and_keeps_other_devices(tmp_path, mo
 def test_all_methods_of_the_benchmark_make_the_same_sound():
     """A steady tone, whose usual running sum starts one sample late."""
     w = speed.WORKLOADS["W1"]._replace(seconds=0.1, n_frames=25, n_harmonics=8)
-    f0, a, d = speed._controls(w, "cpu", torch.float64)
+    f0, a, d = draw_controls(w, "cpu", torch.float64)
     steady = (f0 * 0 + 200.0, a * 0 + 1.0, d)
     held = speed.usual("nearest")(steady[0], steady[1], d * 0 + 0.1, 1600, 16_000)[:, :-1]
     ours = [speed.METHODS[m](steady[0], steady[1], d * 0 + 0.1, 1600, 16_000)[:, 1:] for m in ("fast", "reference")]
@@ -108,7 +109,7 @@ def test_all_methods_of_the_benchmark_make_the_same_sound():
 
 
 def test_a_peak_is_measured_where_the_system_tells(monkeypatch):
-    monkeypatch.setattr(speed, "WORKLOADS", {"W1": speed.WORKLOADS["W1"]._replace(seconds=1, n_frames=100)})
+    monkeypatch.setitem(speed.WORKLOADS, "W1", speed.WORKLOADS["W1"]._replace(seconds=1, n_frames=100))
     usual, fast = (speed.peak_mb("cpu", "W1", "forward", m) for m in ("usual, held", "fast"))
     assert np.isnan(fast) or 0 <= fast < usual
 

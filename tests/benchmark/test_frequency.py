@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from course_lib.benchmark import frequency
+from course_lib.benchmark import frequency, tables
 from course_lib.benchmark.__main__ import main
 
 
@@ -78,7 +78,7 @@ def test_the_command_writes_what_the_loader_reads(tmp_path, monkeypatch, capsys)
     monkeypatch.setattr(frequency, "METHODS", ("transport", "fft_peak"))
     main(["frequency", "--trials", "2", "--out", str(tmp_path / "table.json")])
     assert "mixtures: partials 2" in capsys.readouterr().out
-    monkeypatch.setattr(frequency, "data_path", lambda name: tmp_path / "table.json")
+    monkeypatch.setattr(tables, "data_path", lambda name: tmp_path / "table.json")
     table = frequency.load_frequency()
     assert [row["method"] for row in table["one_sinusoid"]][::3] == ["transport", "fft_peak"]
     assert table["one_sinusoid"][0]["snr_db"] is None and table["harmonic"][0]["known_1_cent"] == 1

@@ -11,6 +11,9 @@ import torch
 
 from course_lib.benchmark import inference as benchmark
 from course_lib.benchmark.__main__ import main
+from course_lib.benchmark.inference.accuracy import correlations, errors, infer
+from course_lib.benchmark.inference.closed_forms import closed_form_cases
+from course_lib.benchmark.inference.sweeps import after_a_rest
 from course_lib.midi_ddsp import CONTROLS, hear, load_inference, load_performances, play_note
 from course_lib.scores import read_midi
 from course_lib.sounds.clips import data_path
@@ -56,7 +59,7 @@ def test_no_tune_is_in_two_parts():
 
 def test_levels_and_colours_are_heard(network, takes):
     for take in takes:
-        found = benchmark.errors(*benchmark.listen_to(network, take), take)
+        found = errors(*infer(network, take), take)
         assert found["amplitude_db"] < 1.5 and found["centroid"] < 0.08, (take.name, found)
 
 
@@ -64,7 +67,7 @@ def test_volume_and_vibrato_follow_what_was_drawn(network, takes):
     for name in network.config.instruments:
         mine = [take for take in takes if take.instrument == name]
         read = [hear(t.audio, 16000, t.notes, instrument=name, network=network).expression for t in mine]
-        r = benchmark.correlations(read, [t.drawn for t in mine])
+        r = correlations(read, [t.drawn for t in mine])
         assert r["volume"] > 0.95 and r["vibrato"] > 0.8, (name, r)  # twenty notes: r itself is rough
 
 
@@ -72,7 +75,7 @@ def test_known_controls_come_back_from_the_sound_alone(network):
     asked = (0.9, 0.2, 0.6, 0.5, 0.25, 0.8)
     from course_lib.tone_transfer import ToneControls
 
-    note = benchmark._after_a_rest(play_note(60, 1.0, asked))
+    note = after_a_rest(play_note(60, 1.0, asked))
     with torch.no_grad():
         sound = network.synthesise(ToneControls(*(x[None] for x in note)))["sound"][0]
     read = hear(sound, 16000, [(0.2, 1.0, 60)], network=network).expression[0].tolist()
@@ -98,7 +101,7 @@ def test_the_stored_table_reaches_what_was_aimed_at():
 
 
 def test_the_closed_forms_are_those_of_the_table():
-    assert benchmark.closed_forms() == TABLE["closed_forms"]
+    assert closed_form_cases() == TABLE["closed_forms"]
 
 
 def test_the_command_measures(tmp_path, capsys, monkeypatch, network):
@@ -107,7 +110,7 @@ def test_the_command_measures(tmp_path, capsys, monkeypatch, network):
         controls, synthesise, indices = network.controls, network.synthesise, network.indices
 
     monkeypatch.setattr(benchmark, "load_inference", lambda: (Few, {}))
-    monkeypatch.setattr(benchmark, "sweep", lambda model: {"moves": np.eye(6).tolist(), "r": {}})
+    monkeypatch.setattr(benchmark, "sweep_controls", lambda model: {"moves": np.eye(6).tolist(), "r": {}})
     out = tmp_path / "inference.json"
     main(["inference", str(FOLDER), "--part", "measures", "--out", str(out)])
     said = capsys.readouterr().out

@@ -1,4 +1,4 @@
-"""The players that come with the course: do they do what they are told, and does the stored table say so?"""
+"""The players that come with the course: do they follow their controls, and does the stored table say so?"""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ import pytest
 import torch
 
 from course_lib.benchmark import midi_ddsp as benchmark
+from course_lib.benchmark import performances
 from course_lib.benchmark.__main__ import main
+from course_lib.benchmark.midi_ddsp import synthesis
 from course_lib.midi_ddsp import CONTROLS, annotate, load_performances, load_players, perform, play, synthesise
 from course_lib.midi_ddsp.checkpoint import load_expression, load_pitch, load_synthesis
 from course_lib.midi_ddsp.hearing.measure import measure_expression
@@ -136,13 +138,17 @@ def test_two_seeds_are_two_performances_of_one_tune():
     assert (drawn.mean(0) - usual).abs().mean() < 0.06
 
 
+def hear_only(monkeypatch, few):
+    """Whatever parts a benchmark asks for, these are all it gets."""
+    monkeypatch.setattr(performances, "load_performances", lambda folder, parts: {part: [] for part in parts})
+    monkeypatch.setattr(performances, "annotate", lambda found, cache=None: few)
+
+
 def test_the_command_measures(tmp_path: Path, capsys, monkeypatch):
     few = [a for a in annotate(load_performances(FOLDER, ["trumpet"], ["test"])["test"])]
-    monkeypatch.setattr(benchmark, "heard", lambda folder, parts, work=None: few)
-    monkeypatch.setattr(benchmark, "VALUES", (0.0, 1.0))
-    monkeypatch.setattr(benchmark.sweeps, "__defaults__", ((0.0, 1.0), True))
-    monkeypatch.setattr(benchmark, "SPEED_S", 2.0)
-    monkeypatch.setattr(benchmark.speed, "__defaults__", (2.0, 1))
+    hear_only(monkeypatch, few)
+    monkeypatch.setattr(benchmark.sweep_controls, "__defaults__", ((0.0, 1.0), True))
+    monkeypatch.setattr(benchmark.measure_speed, "__defaults__", (2.0, 1))
     monkeypatch.setattr(sys, "argv", ["benchmark"])
     main(["midi_ddsp"])
     said = capsys.readouterr().out
@@ -165,8 +171,8 @@ def test_the_command_measures(tmp_path: Path, capsys, monkeypatch):
 def test_the_long_comparisons_run(tmp_path: Path, capsys, monkeypatch):
     """One step of everything that the table compares, on six excerpts."""
     few = annotate(load_performances(FOLDER, parts=["test"])["test"])
-    monkeypatch.setattr(benchmark, "heard", lambda folder, parts, work=None: few)
-    monkeypatch.setattr(benchmark, "VALUES", (0.0, 0.5, 1.0))
+    hear_only(monkeypatch, few)
+    monkeypatch.setattr(synthesis, "VALUES", (0.0, 0.5, 1.0))
     out, work = tmp_path / "midi_ddsp.json", str(tmp_path)
     for part, steps in (("pitch", "--regressor-steps"), ("loss", "--steps"), ("adversary", "--adversary-steps")):
         main(["midi_ddsp", str(FOLDER), "--part", part, steps, "1", "--work", work, "--out", str(out)])
