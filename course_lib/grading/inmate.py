@@ -47,7 +47,7 @@ class Printed(io.StringIO):
         return len(text)
 
 
-def live(connection: Any, scratch: str, hidden: list[str], memory_mb: int, seconds: float) -> None:
+def serve(connection: Any, scratch: str, hidden: list[str], memory_mb: int, seconds: float) -> None:
     """Serve one submission until the other side closes: run cells, list names, call functions, give gradients."""
     os.chdir(scratch)
     if hasattr(os, "setsid"):

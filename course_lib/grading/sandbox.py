@@ -38,10 +38,10 @@ class Process:
         self.scratch = Path(tempfile.mkdtemp(prefix="course-answer-"))
         context = _context()
         self.connection, theirs = context.Pipe()
-        from course_lib.grading.inmate import live
+        from course_lib.grading.inmate import serve
 
         arguments = (theirs, str(self.scratch), [str(p) for p in hidden], limits.memory_mb, limits.seconds)
-        self.process = context.Process(target=live, args=arguments, daemon=True)
+        self.process = context.Process(target=serve, args=arguments, daemon=True)
         with _starting:
             self.process.start()
         theirs.close()

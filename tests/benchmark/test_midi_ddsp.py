@@ -97,7 +97,7 @@ def test_knobs_turn_the_sound_here_and_now(phrases, control):
         for value in (0.1, 0.5, 0.9):
             asked = phrase.expression.clone()
             asked[:, i] = value
-            sound = synthesise(play(p.notes, asked, p.instrument, n_frames=len(phrase.owner)))
+            sound = synthesise(play(p.notes, asked, p.instrument, n_frames=len(phrase.note_index)))
             long = torch.tensor([note.duration_s > benchmark.VIBRATO_S for note in p.notes])
             found = measure_expression(sound, p.notes)[long, i]
             settings.append(torch.full_like(found, value))
@@ -123,7 +123,7 @@ def test_the_excerpts_are_played_as_they_were(phrases):
     off = []
     for phrase in phrases[::3]:
         p = phrase.performance
-        sound = synthesise(play(p.notes, phrase.expression, p.instrument, n_frames=len(phrase.owner)))
+        sound = synthesise(play(p.notes, phrase.expression, p.instrument, n_frames=len(phrase.note_index)))
         off.append(measure_expression(sound, p.notes) - measure_expression(p.audio[: len(sound)], p.notes))
     rmse = torch.cat(off).square().nanmean(0).sqrt()
     assert rmse[0] < 0.05 and rmse[3] < 0.2 and rmse[4] < 0.06 and rmse[5] < 0.15, rmse

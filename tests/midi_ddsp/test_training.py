@@ -70,7 +70,7 @@ def test_a_variation_s_expression_is_what_the_formulas_read(annotations: Parts, 
     prepared = prepare([annotations["train"][seed % 2]])[0]
     plan, a = prepared.plan, prepared.annotated
     draw = torch.Generator().manual_seed(seed)
-    inputs = (prepared.owner, prepared.sounding, plan.start, plan.end, plan.expression)
+    inputs = (prepared.note_index, prepared.sounding, plan.start, plan.end, plan.expression)
     assert torch.allclose(read_tone(a.controls, *inputs), a.expression, atol=1e-4)
     controls, expression = vary_tone(a.controls, *inputs, 0.8, draw)
     assert torch.allclose(expression, extract_expression(controls, a.performance.notes), atol=1e-4)
@@ -84,10 +84,10 @@ def test_a_variation_s_expression_is_what_the_formulas_read(annotations: Parts, 
 def test_a_varied_vibrato_is_what_the_formula_reads(annotations: Parts) -> None:
     prepared = prepare(annotations["train"][:1])[0]
     semitones, expression = vary_vibrato(
-        prepared.semitones, prepared.owner, prepared.plan.expression, 1.0, torch.Generator().manual_seed(3)
+        prepared.semitones, prepared.note_index, prepared.plan.expression, 1.0, torch.Generator().manual_seed(3)
     )
     assert (expression[:, 3] - prepared.plan.expression[:, 3]).abs().max() > 0.1 and semitones.abs().max() <= 1
-    f0 = midi_to_hz(prepared.plan.pitch[prepared.owner] + semitones)
+    f0 = midi_to_hz(prepared.plan.pitch[prepared.note_index] + semitones)
     read = extract_expression(prepared.annotated.controls._replace(f0_hz=f0), prepared.plan.notes)
     assert torch.allclose(read[:, 3], expression[:, 3], atol=0.02)
 

@@ -77,7 +77,7 @@ def _sweep_phrase(players: Players, phrase: Annotated, control: int, values: Seq
     for value in values:
         expression = phrase.expression.clone()
         expression[:, control] = value
-        controls = play(p.notes, expression, p.instrument, players=players, n_frames=len(phrase.owner))
+        controls = play(p.notes, expression, p.instrument, players=players, n_frames=len(phrase.note_index))
         if in_sound:
             rows.append(measure_expression(synthesise(controls), p.notes))
         else:

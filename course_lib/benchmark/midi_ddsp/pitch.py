@@ -67,7 +67,7 @@ def pitch_curves(networks: dict[str, PitchGenerator], annotated: Sequence[Annota
             best = int(length[i]), example, i
     assert best is not None
     _, example, i = best
-    mask = (example.owner == i) & example.sounding
+    mask = (example.note_index == i) & example.sounding
     curves = {"played": example.semitones[mask]}
     for name, network in networks.items():
         curves[name] = _generate(network, example)[mask]
@@ -89,12 +89,12 @@ def vibrato_kept(network: PitchGenerator, annotated: Sequence[Annotated]) -> dic
         long = (example.plan.end - example.plan.start) > SHORTEST_VIBRATO
         true = example.annotated.expression[:, VIBRATO]
         for i in torch.nonzero(long & (true > 0.1)).flatten().tolist():
-            mask = (example.owner == i) & example.sounding
+            mask = (example.note_index == i) & example.sounding
             generated_energy += float((semitones[mask] - semitones[mask].mean()).square().sum())
             true_energy += float((example.semitones[mask] - example.semitones[mask].mean()).square().sum())
             if int(mask.sum()) >= 150 and float(true[i]) > 0.3:  # long and deep enough for a rate
                 rates.append((_rate_hz(semitones[mask]), _rate_hz(example.semitones[mask])))
-        f0_hz = midi_to_hz(example.plan.pitch[example.owner] + semitones)
+        f0_hz = midi_to_hz(example.plan.pitch[example.note_index] + semitones)
         controls = example.annotated.controls._replace(f0_hz=f0_hz)
         vibrato = extract_expression(controls, example.annotated.performance.notes)[:, VIBRATO]
         valid = long & torch.isfinite(vibrato)

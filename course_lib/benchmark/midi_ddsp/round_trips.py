@@ -44,7 +44,7 @@ def measure_round_trips(players: Players, parts: dict[str, Sequence[Annotated]])
         losses = []
         for a in annotated:
             p, true = a.performance, a.expression
-            controls = play(p.notes, true, p.instrument, players=players, n_frames=len(a.owner))
+            controls = play(p.notes, true, p.instrument, players=players, n_frames=len(a.note_index))
             sound = synthesise(controls)
             order = torch.randperm(len(p.notes), generator=generator)
             estimates = {

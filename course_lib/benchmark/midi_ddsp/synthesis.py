@@ -54,7 +54,7 @@ def evaluate(players: Players, annotated: Sequence[Annotated]) -> dict[str, Any]
     losses, differences = [], []
     for a in annotated:
         p = a.performance
-        controls = play(p.notes, a.expression, p.instrument, players=players, n_frames=len(a.owner))
+        controls = play(p.notes, a.expression, p.instrument, players=players, n_frames=len(a.note_index))
         differences.append(extract_expression(controls, p.notes) - a.expression)
         sound = synthesise(controls)
         losses.append(float(multiscale_spectral_loss(sound, p.audio[: len(sound)])))
@@ -73,7 +73,7 @@ def liveliness(network: SynthesisGenerator, annotated: Sequence[Annotated]) -> d
     """
     frame_to_frame, within_notes = np.zeros(2), np.zeros(2)  # sums of squares: heard, generated
     for example in prepare(annotated):
-        controls, owner, n_notes = example.annotated.controls, example.owner, len(example.plan.start)
+        controls, owner, n_notes = example.annotated.controls, example.note_index, len(example.plan.start)
         features = example.plan.features(0, len(example)).unsqueeze(0)
         instrument_id = network.indices([example.annotated.performance.instrument])
         with torch.no_grad():

@@ -27,13 +27,13 @@ FORMAT = Format("course_lib.midi_ddsp.annotations", 1, "annotations")
 class Annotated:
     """A performance and what was heard in it.
 
-    controls: (n_frames, …), f0_hz being the performance's own. owner: (n_frames,) int64, number of the note, −1 in
+    controls: (n_frames, …), f0_hz being the performance's own. note_index: (n_frames,) int64, number of the note, −1 in
     rests. expression: (n_notes, 6), read off the controls; NaN for a note without a frame.
     """
 
     performance: Performance
     controls: ToneControls
-    owner: Tensor
+    note_index: Tensor
     expression: Tensor
 
 
@@ -92,9 +92,9 @@ def _annotate(performance: Performance, model: DDSPInference, file: Path | None,
             file.parent.mkdir(parents=True, exist_ok=True)
             tensors = {name: value.contiguous() for name, value in controls._asdict().items()}
             write_tensors(file, tensors, {"kind": "annotation", "key": key}, FORMAT)
-    owner = note_frames(performance.notes, n_frames, model.config.frame_rate).note
+    note_index = note_frames(performance.notes, n_frames, model.config.frame_rate).note
     expression = extract_expression(controls, performance.notes, model.config.frame_rate)
-    return Annotated(performance, controls, owner, expression)
+    return Annotated(performance, controls, note_index, expression)
 
 
 def known_instruments(annotated: Mapping[str, Sequence[Annotated]]) -> tuple[str, ...]:

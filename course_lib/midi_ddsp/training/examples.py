@@ -19,17 +19,17 @@ from course_lib.training.data import draw_stretches
 class Prepared:
     """One annotated performance, ready for examples to be cut from it.
 
-    owner, sounding, semitones: (n_frames,), as in `NotePlan` and `deviation`.
+    note_index, sounding, semitones: (n_frames,), as in `NotePlan` and `deviation`.
     """
 
     annotated: Annotated
     plan: NotePlan
-    owner: Tensor
+    note_index: Tensor
     sounding: Tensor
     semitones: Tensor
 
     def __len__(self) -> int:
-        return len(self.owner)
+        return len(self.note_index)
 
     def replan(self, expression: Tensor) -> NotePlan:
         """The same notes, played otherwise."""
@@ -41,9 +41,9 @@ def prepare(annotated: Sequence[Annotated], frame_rate: float = 250) -> list[Pre
     prepared = []
     for a in annotated:
         plan = NotePlan(a.performance.notes, a.expression, frame_rate)
-        n = len(a.owner)
-        owner = plan.note_index(0, n)
-        prepared.append(Prepared(a, plan, owner, plan.sounding(0, n), deviation(a, owner)))
+        n = len(a.note_index)
+        note_index = plan.note_index(0, n)
+        prepared.append(Prepared(a, plan, note_index, plan.sounding(0, n), deviation(a, note_index)))
     return prepared
 
 
@@ -62,7 +62,7 @@ def pitch_example(
     """Features (n_frames, n_features), semitones and sounding (n_frames,) of one stretch, its vibratos varied."""
     semitones, plan = prepared.semitones, prepared.plan
     if share:
-        semitones, expression = vary_vibrato(semitones, prepared.owner, plan.expression, share, generator)
+        semitones, expression = vary_vibrato(semitones, prepared.note_index, plan.expression, share, generator)
         plan = prepared.replan(expression)
     frames = slice(first, first + n_frames)
     return plan.features(first, n_frames), semitones[frames], prepared.sounding[frames]
@@ -75,7 +75,7 @@ def tone_example(
     controls, plan = prepared.annotated.controls, prepared.plan
     if share:
         controls, expression = vary_tone(
-            controls, prepared.owner, prepared.sounding, plan.start, plan.end, plan.expression, share, generator
+            controls, prepared.note_index, prepared.sounding, plan.start, plan.end, plan.expression, share, generator
         )
         plan = prepared.replan(expression)
     frames = slice(first, first + n_frames)

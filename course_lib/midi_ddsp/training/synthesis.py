@@ -72,10 +72,10 @@ def train_synthesis(
             share = varied if float(torch.rand((), generator=generator)) < VARIED_EXAMPLES else 0.0
             features, target = tone_example(p, first, n_frames, share, generator)
             frames = slice(first, first + n_frames)
-            examples.append((features, p.semitones[frames], p.owner[frames], p.sounding[frames], *target))
+            examples.append((features, p.semitones[frames], p.note_index[frames], p.sounding[frames], *target))
             names.append(p.annotated.performance.instrument)
-        features, semitones, owner, sounding, *controls = (torch.stack(x) for x in zip(*examples, strict=True))
-        return Batch(features, semitones, model.indices(names), owner, sounding, ToneControls(*controls))
+        features, semitones, note_index, sounding, *controls = (torch.stack(x) for x in zip(*examples, strict=True))
+        return Batch(features, semitones, model.indices(names), note_index, sounding, ToneControls(*controls))
 
     def loss(module: nn.Module, generator: torch.Generator, device: torch.device) -> Tensor:
         batch = draw("train", run.plan.batch, parts.varied, generator).to(device)

@@ -47,7 +47,7 @@ class Batch(NamedTuple):
     features: Tensor
     semitones: Tensor
     instrument_id: Tensor
-    owner: Tensor
+    note_index: Tensor
     sounding: Tensor
     target: ToneControls
 
@@ -64,7 +64,7 @@ class Batch(NamedTuple):
             change(self.features),
             change(self.semitones),
             change(self.instrument_id),
-            change(self.owner),
+            change(self.note_index),
             change(self.sounding),
             ToneControls(*map(change, self.target)),
         )
@@ -115,9 +115,11 @@ def _levels(controls: ToneControls) -> tuple[Tensor, Tensor, Tensor]:
 
 def _note_errors(played: ToneControls, batch: Batch, frame_rate: int) -> Tensor:
     """How far mean level, its spread, the centroid and the attack's noise lie off, note by note, in controls' units."""
-    n_examples, n_notes = len(batch.owner), int(batch.owner.max()) + 1
+    n_examples, n_notes = len(batch.note_index), int(batch.note_index.max()) + 1
     # Every note of every example has a number of its own, so that all of them are averaged at once.
-    rows = (batch.owner + n_notes * torch.arange(n_examples, device=batch.owner.device).unsqueeze(-1)).flatten()
+    rows = (
+        batch.note_index + n_notes * torch.arange(n_examples, device=batch.note_index.device).unsqueeze(-1)
+    ).flatten()
     sounding = batch.sounding.flatten().to(batch.features)
     # In the first ATTACK_FRAMES frames of a note "just begun" is above what it is half a frame before they are over.
     threshold = math.exp(-(ATTACK_FRAMES - 0.5) / frame_rate / 0.02)

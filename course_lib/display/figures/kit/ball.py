@@ -48,7 +48,7 @@ def _disagreement(prediction: Tensor, target: Tensor, window: str, lags: float) 
 
 
 def roll(loss: Loss, target: Tensor, frequencies: list[float], start_hz: float, goal_hz: float) -> dict[str, Any]:
-    """Return the loss over frequency, its local minima, and the way of normalised descent from the start."""
+    """Return the loss over frequency, its local minima, and the path of normalised descent from the start."""
     curve = loss_over_frequency(loss, target, f64(frequencies), RATE)
     deep = 1e-9 * curve.max()
     minima = [i for i in local_minima(curve) if min(curve[i - 1], curve[i + 1]) - curve[i] > deep]
@@ -60,14 +60,14 @@ def roll(loss: Loss, target: Tensor, frequencies: list[float], start_hz: float, 
     for step in range(STEPS + 1):
         octaves = torch.log2(f64(path[-1])).requires_grad_()
         value = loss(sinusoid(2**octaves, one, n, RATE), target)
-        way = -math.copysign(1.0, slope) if (slope := torch.autograd.grad(value, octaves)[0].item()) else 0.0
+        downhill = -math.copysign(1.0, slope) if (slope := torch.autograd.grad(value, octaves)[0].item()) else 0.0
         heights.append(value.item())
-        if way * before < 0:
+        if downhill * before < 0:
             stride /= 2
-        if step == STEPS or stride < REST or way == 0:
+        if step == STEPS or stride < REST or downhill == 0:
             break
-        before = way
-        following = min(high, max(low, u + way * stride))
+        before = downhill
+        following = min(high, max(low, u + downhill * stride))
         if following == u:  # at the edge of the picture
             break
         u = following
