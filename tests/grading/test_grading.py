@@ -149,10 +149,9 @@ def answers() -> Any:
         "def fail(x):\n    raise ValueError('frequency_hz must be positive')\nvalue = [1, np.float32(2)]\nlater = ...",
         "def spoil(x):\n    x += 1\n    return x\ndef dice():\n    return torch.rand(3)",
         "def hang():\n    while True: pass\ndef tone(f0):\n    return sinusoid(f0, 0.5, 8000, 16000)",
-        "def heard():\n    return estimate_f0(*load_clip('voice'))[0]",
         "thing = object()\nprint('hello')\n1 / 0",
     ]
-    names = "square both unready odd fail value later spoil dice hang tone heard thing nowhere".split()
+    names = "square both unready odd fail value later spoil dice hang tone thing nowhere".split()
     running = Answers(cells, names, [], QUICK)
     running.run()
     yield running
@@ -162,8 +161,8 @@ def answers() -> Any:
 def test_names_are_functions_values_missing_or_neither(answers: Answers) -> None:
     assert answers.found["square"] == ["function"] and answers.found["value"] == ["value", [1, 2.0]]
     assert answers.found["nowhere"] == answers.found["later"] == ["missing"] and answers.found["thing"][0] == "other"
-    assert answers.errors == {7: ("ZeroDivisionError", "division by zero")}
-    assert answers.printed[7].startswith("hello\n")
+    assert answers.errors == {6: ("ZeroDivisionError", "division by zero")}
+    assert answers.printed[6].startswith("hello\n")
 
 
 def test_calls_and_gradients_pass(answers: Answers) -> None:
@@ -178,8 +177,15 @@ def test_calls_and_gradients_pass(answers: Answers) -> None:
     assert answers.call("tone", (f0,), {}).shape == (8000,)
 
 
-def test_the_library_works_inside(answers: Answers) -> None:
-    assert answers.call("heard", (), {}).median() > 80  # librosa and its compiler too
+def test_the_library_works_inside() -> None:
+    """librosa and its compiler too, which on a new machine takes its time."""
+    cells = [
+        "from course_lib import estimate_f0, load_clip\ndef heard():\n    return estimate_f0(*load_clip('voice'))[0]"
+    ]
+    running = Answers(cells, ["heard"], [], Limits(call_seconds=90))
+    running.run()
+    assert running.call("heard", (), {}).median() > 80
+    running.close()
 
 
 def test_errors_pass_as_words(answers: Answers) -> None:
