@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import setuptools  # noqa: F401  (nbgrader wants it, and it refuses once the standard distutils was imported)
 from filelock import FileLock
 from hypothesis import settings
 
