@@ -8,8 +8,7 @@ import random
 import pytest
 import torch
 
-from course_lib import harmonic_synth, live_figure
-from course_lib.display import live
+from course_lib import live_figure
 from course_lib.display.figures.phrase_knobs import (
     EVERY,
     FRAMES,
@@ -24,9 +23,8 @@ from course_lib.display.figures.phrase_knobs import (
     renditions,
     twin,
 )
-from course_lib.effects.fir import shape_noise
 from course_lib.midi_ddsp import CONTROLS, play
-from tests.helpers.figures import READ, page_noise, run_node
+from tests.helpers.figures import assert_page_sounds_as_the_library
 
 SAMPLES = 256 * FRAMES
 
@@ -39,19 +37,7 @@ def state(**changes) -> dict:
 def test_the_page_makes_the_sound_that_the_library_makes(part):
     rng = random.Random(part)
     here = state(player=2, **{name: [rng.choice((-1.0, rng.uniform(0, 1.2))) for _ in range(8)] for name in CONTROLS})
-    page = run_node(
-        f"{live.node_module('phrase_knobs')}{READ}const n = compute(data).heard;"
-        f"console.log(JSON.stringify([...{('harmonics', 'hiss')[part]}(n)]));",
-        here,
-    )
-    c = edited(here)
-    if part == 0:
-        ours = harmonic_synth(c.f0_hz, c.amplitude, c.distribution, SAMPLES, 16000)
-    else:
-        ours = shape_noise(page_noise(SAMPLES), c.noise_magnitudes)
-    sound = torch.tensor(page)
-    assert sound.shape == ours.shape == (SAMPLES,) and ours.abs().max() > 1e-5
-    assert (sound - ours).abs().max() < 1e-4 * ours.abs().max() + 1e-7
+    assert_page_sounds_as_the_library("phrase_knobs", here, edited(here), part, SAMPLES)
 
 
 def test_at_rest_it_is_the_phrase_as_stored():

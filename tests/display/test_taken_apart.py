@@ -7,13 +7,11 @@ import json
 import pytest
 import torch
 
-from course_lib import harmonic_synth, live_figure
-from course_lib.display import live
+from course_lib import live_figure
 from course_lib.display.figures.taken_apart import PIECE, changed, page_data, phrase
-from course_lib.effects.fir import shape_noise
 from course_lib.midi_ddsp import hear
 from course_lib.sounds.clips import data_path, load_audio
-from tests.helpers.figures import READ, page_noise, run_node
+from tests.helpers.figures import assert_page_sounds_as_the_library
 
 SAMPLES = 32_000
 
@@ -33,19 +31,7 @@ def test_the_page_s_phrase_is_what_is_heard():
 @pytest.mark.parametrize("part", [0, 1])
 def test_the_page_makes_the_sound_that_the_library_makes(part):
     state = live_figure("taken_apart", transpose=-5, kept=20, bright_db=1, noise_db=20, swell=0.5).state
-    page = run_node(
-        f"{live.node_module('taken_apart')}{READ}const n = compute(data).heard;"
-        f"console.log(JSON.stringify([...{('harmonics', 'hiss')[part]}(n)]));",
-        state,
-    )
-    c = changed(state)
-    if part == 0:
-        ours = harmonic_synth(c.f0_hz, c.amplitude, c.distribution, SAMPLES, 16000)
-    else:
-        ours = shape_noise(page_noise(SAMPLES), c.noise_magnitudes)
-    sound = torch.tensor(page)
-    assert sound.shape == ours.shape == (SAMPLES,) and ours.abs().max() > 1e-5
-    assert (sound - ours).abs().max() < 1e-4 * ours.abs().max() + 1e-7
+    assert_page_sounds_as_the_library("taken_apart", state, changed(state), part, SAMPLES)
 
 
 def test_the_sliders_do_what_they_say():

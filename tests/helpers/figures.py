@@ -13,9 +13,11 @@ from typing import Any
 import pytest
 import torch
 
-from course_lib import live_figure
-from course_lib.display import figures
+from course_lib import harmonic_synth, live_figure
+from course_lib.display import figures, live
 from course_lib.display.figures.fields import Choice, Numbers
+from course_lib.effects.fir import shape_noise
+from course_lib.synths.tone import ToneControls
 
 
 def run_node(script: str, data: Any) -> Any:
@@ -71,3 +73,21 @@ def edge_states(kind: str) -> list[dict[str, Any]]:
                 state[name] = [value] * len(field.default) if isinstance(field, Numbers) else value
         ends.append(live_figure(kind, **state).state)
     return ends
+
+
+def assert_page_sounds_as_the_library(
+    kind: str, state: dict[str, Any], controls: ToneControls, part: int, n_samples: int
+) -> None:
+    """The harmonics (part 0) or the noise (1) that a figure's script makes of a state are those of these controls."""
+    page = run_node(
+        f"{live.node_module(kind)}{READ}const n = compute(data).heard;"
+        f"console.log(JSON.stringify([...{('harmonics', 'hiss')[part]}(n)]));",
+        state,
+    )
+    if part == 0:
+        ours = harmonic_synth(controls.f0_hz, controls.amplitude, controls.distribution, n_samples, 16000)
+    else:
+        ours = shape_noise(page_noise(n_samples), controls.noise_magnitudes)
+    sound = torch.tensor(page)
+    assert sound.shape == ours.shape == (n_samples,) and ours.abs().max() > 1e-5
+    assert (sound - ours).abs().max() < 1e-4 * ours.abs().max() + 1e-7
