@@ -23,20 +23,29 @@ def name_beside_logo(app: Sphinx, config: Any) -> None:
     config.html_theme_options.setdefault("logo", {})["text"] = config.html_title
 
 
-def link_chapter(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
+def link_chapter(
+    app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]
+) -> None:
     lines[:] = [CHAPTER.sub(r"Taught in :doc:`/\2`.", line) for line in lines]
 
 
-def mend_page(app: Sphinx, pagename: str, template: str, context: dict[str, Any], doctree: Any) -> None:
+def mend_page(
+    app: Sphinx, pagename: str, template: str, context: dict[str, Any], doctree: Any
+) -> None:
     if "body" in context:
-        context["body"] = context["body"].replace('role="doc-biblioentry"', 'role="listitem"')
+        context["body"] = context["body"].replace(
+            'role="doc-biblioentry"', 'role="listitem"'
+        )
     context["default_mode"] = "auto"
     context["script_files"] = [
         script
         for script in context.get("script_files", [])
-        if "thebe" not in f"{script} {getattr(script, 'attributes', {}).get('body', '')}".lower()
+        if "thebe"
+        not in f"{script} {getattr(script, 'attributes', {}).get('body', '')}".lower()
     ]
-    context["css_files"] = [css for css in context.get("css_files", []) if "thebe" not in str(css)]
+    context["css_files"] = [
+        css for css in context.get("css_files", []) if "thebe" not in str(css)
+    ]
 
 
 def write_slides(app: Sphinx, error: Exception | None) -> None:

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import html
 import io
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +14,7 @@ import numpy as np
 from torch import Tensor
 
 from course_lib.core.checks import check_audio, check_sample_rate
+from course_lib.effects.levels import fade_cuts, gain_to_level
 
 # Moves playback to the next player at the same moment in time; without it the players still work one by one.
 _SWITCH = """(() => {
@@ -79,11 +81,28 @@ def encode_audio(audio: Any, sample_rate: float, bits: int = 16) -> tuple[bytes,
     return buffer.getvalue(), clipped
 
 
-def listen_html(sound: Tensor | Mapping[str, Any], sample_rate: float, bits: int = 16) -> str:
+def _signed_db(gain: float) -> str:
+    return f"{20 * math.log10(gain):+.1f}".replace("-", "−")
+
+
+def listen_html(
+    sound: Tensor | Mapping[str, Any],
+    sample_rate: float,
+    bits: int = 16,
+    *,
+    level_db: float | None = None,
+    fade_s: float = 0.01,
+) -> str:
     """Return the player, or one player per label with a switch, as HTML."""
     sounds = dict(sound) if isinstance(sound, Mapping) else {"sound": sound}
     if not sounds:
         raise ValueError("listen got an empty dict: give it at least one {label: sound}")
+    sounds = {label: fade_cuts(check_audio(audio), sample_rate, fade_s) for label, audio in sounds.items()}
+    note = ""
+    if level_db is not None:
+        gain = gain_to_level(list(sounds.values()), sample_rate, level_db)
+        sounds = {label: gain * audio for label, audio in sounds.items()}
+        note = f"<div style='font-size:.85em;opacity:.8'>played at {_signed_db(gain)} dB</div>"
     rows = []
     for label, audio in sounds.items():
         data, clipped = encode_audio(audio, sample_rate, bits)
@@ -98,31 +117,41 @@ def listen_html(sound: Tensor | Mapping[str, Any], sample_rate: float, bits: int
             f"src='data:audio/flac;base64,{base64.b64encode(data).decode()}'></audio>{warning}</div>"
         )
     if len(sounds) == 1:
-        return rows[0]
+        return rows[0] + note
     first = html.escape(str(next(iter(sounds))))
     button = f"<button type='button' hidden style='padding:.3em .8em'>Switch to {first}</button>"
-    return (
-        f"<{_TAG} style='display:block'>{''.join(rows)}{button}</{_TAG}><script>{_SWITCH.replace('TAG', _TAG)}</script>"
-    )
+    script = _SWITCH.replace("TAG", _TAG)
+    return f"<{_TAG} style='display:block'>{''.join(rows)}{button}{note}</{_TAG}><script>{script}</script>"
 
 
-def listen(sound: Tensor | Mapping[str, Any], sample_rate: float, bits: int = 16) -> None:
+def listen(
+    sound: Tensor | Mapping[str, Any],
+    sample_rate: float,
+    bits: int = 16,
+    *,
+    level_db: float | None = None,
+    fade_s: float = 0.01,
+) -> None:
     """Show a player for a sound, or for several with a switch between them (A/B).
 
-    The level is never changed: what is quieter sounds quieter. Where a sound goes over full scale the player says
-    how many samples clip.
+    The level is not changed unless asked for: what is quieter sounds quieter. Where a sound goes over full scale the
+    player says how many samples clip. An edge at which a sound was cut is faded, so that it does not click.
 
     Args:
         sound: (n_samples,), or (2, n_samples) for left and right, full scale ±1; or {label: sound}.
         sample_rate: Hz.
         bits: 8 … 16 a sample; fewer make a lighter page.
+        level_db: active RMS (see `active_rms_db`) of the loudest of the sounds, reached by one gain for all of them,
+            which the player states; None leaves the level alone. The book's examples are played at −20 dB unless
+            level is the lesson.
+        fade_s: length of the fades, s; 0 for a click that begins at sample 0.
 
     Raises:
         ValueError: empty sound or dict, more than one sound in a tensor, NaN, a sample rate that is not positive, bits
-            out of range.
+            out of range, a negative fade.
 
     Chapter: book/intro.ipynb
     """
     from IPython.display import HTML, display
 
-    display(HTML(listen_html(sound, sample_rate, bits)))
+    display(HTML(listen_html(sound, sample_rate, bits, level_db=level_db, fade_s=fade_s)))

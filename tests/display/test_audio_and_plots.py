@@ -25,7 +25,7 @@ def decode(html):
 
 def test_the_player_holds_the_sound_at_its_own_level():
     quiet = 0.01 * cl.sinusoid(440.0, 1.0, 800, SR)
-    ((samples, rate),) = decode(audio.listen_html(quiet, SR))
+    ((samples, rate),) = decode(audio.listen_html(quiet, SR, fade_s=0))
     assert rate == SR
     np.testing.assert_allclose(samples, quiet.numpy(), atol=1.0 / 32768)
 
@@ -41,18 +41,33 @@ def test_several_sounds_keep_their_labels_and_their_relative_levels():
 
 def test_stereo_stays_stereo():
     left, right = torch.linspace(-0.5, 0.5, 500), torch.linspace(0.25, -0.25, 500)
-    ((got, rate),) = decode(audio.listen_html(torch.stack([left, right]), SR))
+    ((got, rate),) = decode(audio.listen_html(torch.stack([left, right]), SR, fade_s=0))
     assert rate == SR and got.shape == (500, 2)
     np.testing.assert_allclose(got.T, torch.stack([left, right]), atol=2.0 / 32768)
 
 
 def test_fewer_bits_are_rounded_and_lighter():
     sound = torch.linspace(-0.9, 0.9, 4000).sin()
-    ((got, _),) = decode(audio.listen_html(sound, SR, bits=12))
+    ((got, _),) = decode(audio.listen_html(sound, SR, bits=12, fade_s=0))
     np.testing.assert_allclose(got, sound.numpy(), atol=0.51 / 2048)
     assert len(audio.listen_html(sound, SR, bits=10)) < len(audio.listen_html(sound, SR))
     with pytest.raises(ValueError, match="bits"):
         cl.listen(sound, SR, bits=20)
+
+
+def test_cuts_are_faded_and_silent_edges_are_not():
+    ((samples, _),) = decode(audio.listen_html(torch.full((4000,), 0.5), SR))
+    assert samples[0] == samples[-1] == 0
+    np.testing.assert_allclose(samples[80:-80], 0.5, atol=1.0 / 32768)
+
+
+def test_a_group_is_brought_to_a_level_by_one_gain_that_is_said():
+    x = cl.sinusoid(440.0, 0.5, 8000, SR)
+    html = audio.listen_html({"a": x, "b": 0.1 * x}, SR, level_db=-20.0)
+    (a, _), (b, _) = decode(html)
+    assert cl.active_rms_db(a[100:-100], SR) == pytest.approx(-20.0, abs=0.05)
+    np.testing.assert_allclose(b, 0.1 * a, atol=2.0 / 32768)
+    assert re.search("played at −1[01][.][0-9] dB", html)
 
 
 def test_clipping_is_said():

@@ -1,0 +1,108 @@
+"""Levels for listening: how loud a sound is while it sounds, one gain for a group, and short fades where it was cut."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from course_lib.core.checks import check_audio, check_sample_rate
+
+BLOCK_S = 0.05
+SOUNDING_DB = 40.0  # a block this far below the loudest one is a rest or a tail, and plays no part in the level
+CUT = 1e-3  # an edge above this part of the peak was cut: it clicks
+FULL_SCALE = 0.99
+
+
+def active_rms_db(audio: Any, sample_rate: float) -> float:
+    """Measure how loud a sound is while it sounds: RMS over its blocks of 50 ms, without rests and tails.
+
+    Without them a plucked note and a held one of equal level while they sound would be far apart. The idea is that of
+    ITU-T P.56, active speech level; blocks more than 40 dB below the loudest are left out.
+
+    Args:
+        audio: (…, n_samples), full scale ±1; channels are taken together.
+        sample_rate: Hz.
+
+    Returns:
+        Level in dB relative to an RMS of 1; −120 in silence.
+
+    Raises:
+        ValueError: empty, NaN or infinite sound, or a sample rate that is not positive.
+
+    Chapter: book/notation.ipynb
+
+    >>> round(active_rms_db(torch.ones(8000), 16000), 1)
+    0.0
+    """
+    sound = check_audio(audio).detach().double()
+    sound = sound.reshape(-1, sound.shape[-1])
+    size = min(max(1, round(BLOCK_S * check_sample_rate(sample_rate))), sound.shape[-1])
+    blocks = sound[:, : sound.shape[-1] // size * size].reshape(len(sound), -1, size)
+    power = blocks.square().mean(dim=(0, 2))
+    if float(power.max()) <= 1e-12:
+        return -120.0
+    sounding = power > power.max() * 10.0 ** (-SOUNDING_DB / 10.0)
+    return 10.0 * math.log10(float(power[sounding].mean()))
+
+
+def gain_to_level(sounds: list[Tensor], sample_rate: float, level_db: float) -> float:
+    """Find the one gain that brings the loudest of some sounds to a level; none of them is driven over full scale.
+
+    Args:
+        sounds: each (…, n_samples), full scale ±1.
+        sample_rate: Hz.
+        level_db: wanted active RMS of the loudest, dB; see `active_rms_db`.
+
+    Returns:
+        A linear factor for all of them, so that their relative levels stay; 1 where all are silent.
+
+    Raises:
+        ValueError: no sound, or one that is empty, NaN or infinite.
+
+    Chapter: book/notation.ipynb
+    """
+    if not sounds:
+        raise ValueError("gain_to_level needs at least one sound; got none")
+    loudest = max(active_rms_db(x, sample_rate) for x in sounds)
+    if loudest <= -120.0:
+        return 1.0
+    peak = max(float(x.detach().abs().max()) for x in sounds)
+    return min(10.0 ** ((level_db - loudest) / 20.0), FULL_SCALE / peak)
+
+
+def fade_cuts(audio: Any, sample_rate: float, fade_s: float = 0.01) -> Tensor:
+    """Fade a sound in and out over a few milliseconds where it was cut: a raised cosine, so that it does not click.
+
+    An edge that is silent already is left as it is, and so is a sound shorter than four fades. A clap that begins at
+    sample 0 would lose its attack: put a little silence before it, or fade over 0 s.
+
+    Args:
+        audio: (…, n_samples).
+        sample_rate: Hz.
+        fade_s: length of each fade, s.
+
+    Returns:
+        Sound of the same shape.
+
+    Raises:
+        ValueError: empty, NaN or infinite sound, or a negative time.
+
+    Chapter: book/notation.ipynb
+    """
+    sound = check_audio(audio)
+    if not (math.isfinite(fade_s) and fade_s >= 0):
+        raise ValueError(f"fade_s must be a time in seconds, 0 or more; got {fade_s!r}")
+    n = round(fade_s * check_sample_rate(sample_rate))
+    edge = CUT * sound.detach().abs().max()
+    if n == 0 or sound.shape[-1] < 4 * n or edge == 0:
+        return sound
+    rise = 0.5 - 0.5 * torch.cos(math.pi * torch.arange(n, dtype=sound.dtype, device=sound.device) / n)
+    window = torch.ones(sound.shape[-1], dtype=sound.dtype, device=sound.device)
+    if bool((sound.detach()[..., 0].abs() > edge).any()):
+        window[:n] = rise
+    if bool((sound.detach()[..., -1].abs() > edge).any()):
+        window[-n:] = rise.flip(0)
+    return sound * window
