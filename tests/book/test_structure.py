@@ -17,7 +17,7 @@ import pytest
 
 from tests.helpers import ROOT
 
-OUTPUT_BYTES = 1_000_000
+OUTPUT_BYTES = 1_200_000
 CELL_LINES, MEDIAN_LINES = 25, 6
 ALT_LENGTH = 20
 LIVE_FIGURE = re.compile(r"<ddsp-(?!questions)[\w-]+ data-state=")
