@@ -26,7 +26,7 @@ from course_lib.exercises.report import progress_lines
 
 ROOT = Path(__file__).resolve().parent.parent
 QUESTIONS = ROOT / "course_lib" / "exercises" / "questions"
-NOT_TAUGHT = ("Start", "Teaching", "Reference")
+NOT_TAUGHT = ("Beyond this book", "Teaching", "Reference")
 ASK = ("check-yourself", "questions")  # ids of the cells, which also tell them apart
 END = ("your-progress", "progress")
 

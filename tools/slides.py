@@ -27,6 +27,7 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
+NOT_TAUGHT = ("Beyond this book", "Teaching", "Reference")
 TAGS = ("slide", "slide-more", "slide-code")
 MOST = 40
 
@@ -35,7 +36,7 @@ def parts(root: Path = ROOT) -> dict[str, list[Path]]:
     """The teaching parts and their chapters."""
     toc = yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8"))
     found = {part["caption"]: [root / f"{entry['file']}.ipynb" for entry in part["chapters"]] for part in toc["parts"]}
-    return {caption: paths for caption, paths in found.items() if caption not in ("Start", "Teaching", "Reference")}
+    return {caption: paths for caption, paths in found.items() if caption not in NOT_TAUGHT}
 
 
 def file_name(caption: str) -> str:

@@ -22,7 +22,9 @@ from filelock import FileLock
 
 ROOT = Path(__file__).resolve().parents[2]
 # Parts whose chapters must have exercises and live figures.
-TEACHING_PARTS = ("First steps", "Sines", "Noise, filters, rooms", "A network that plays", "From notes to sound")
+TEACHING_PARTS = (
+    "First steps", "Sines", "Deep dives", "Noise, filters, rooms", "A network that plays", "From notes to sound",
+)  # fmt: skip
 
 
 # --- The table of contents ---------------------------------------------------------------------------------------
@@ -36,6 +38,10 @@ class Page:
     part: str  # "" for the front page
 
     @property
+    def teaches(self) -> bool:
+        return self.part in TEACHING_PARTS
+
+    @property
     def source(self) -> Path:
         for suffix in (".ipynb", ".md"):
             if (path := ROOT / (self.name + suffix)).exists():
@@ -47,7 +53,9 @@ def toc_pages() -> list[Page]:
     toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
     pages = [Page(toc["root"], "")]
     for part in toc["parts"]:
-        pages += [Page(chapter["file"], part["caption"]) for chapter in part["chapters"]]
+        for chapter in part["chapters"]:
+            files = [chapter["file"], *(section["file"] for section in chapter.get("sections", ()))]
+            pages += [Page(name, part["caption"]) for name in files]
     return pages
 
 
@@ -58,7 +66,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     choices = {
         "page_entry": pages,
         "chapter": notebooks,
-        "teaching_chapter": [p for p in notebooks if p.part in TEACHING_PARTS],
+        "teaching_chapter": [p for p in notebooks if p.teaches],
     }
     for argument, values in choices.items():
         if argument in metafunc.fixturenames:

@@ -1,4 +1,4 @@
-"""The page of the library lists every public module in the section of its floor, and what it says of floors is true."""
+"""The pages of the library list every public module on the page of its room, and what they say of floors is true."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.helpers import ROOT
 
-PAGE = ROOT / "book" / "reference" / "api.md"
+LIBRARY = ROOT / "book" / "reference" / "library"
 ROOMS = (
     "core", "kernels", "effects", "synths", "sounds", "analysis", "scores", "fitting", "training", "tone_transfer",
     "midi_ddsp",
@@ -24,11 +25,18 @@ INTERNAL = (
 )  # fmt: skip
 
 
+def pages() -> list[Path]:
+    """The pages of the library, in the order of the table of contents."""
+    parts = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))["parts"]
+    (library,) = (c for part in parts for c in part["chapters"] if c["file"] == "book/reference/api")
+    return [ROOT / f"{section['file']}.md" for section in library["sections"]]
+
+
 def sections() -> dict[str, int]:
-    """The modules of the page, with the number of the section in which each stands."""
+    """The modules of the pages, with the number of the page on which each stands."""
     found = {}
-    for number, section in enumerate(re.split(r"^## ", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE)):
-        found |= {name: number for name in re.findall(r"automodule:: (\S+)", section)}
+    for number, page in enumerate(pages()):
+        found |= {name: number for name in re.findall(r"automodule:: (\S+)", page.read_text(encoding="utf-8"))}
     return found
 
 
@@ -46,11 +54,17 @@ def is_within(name: str, places: tuple[str, ...] | dict[str, int]) -> bool:
 
 
 @pytest.mark.parametrize("name", SECTIONS)
-def test_what_the_page_names_can_be_imported(name: str) -> None:
+def test_what_the_pages_name_can_be_imported(name: str) -> None:
     assert importlib.import_module(name).__doc__
 
 
-def test_every_public_module_is_on_the_page() -> None:
+def test_every_page_is_in_the_table_of_contents_and_in_the_list() -> None:
+    assert sorted(pages()) == sorted(LIBRARY.glob("*.md"))
+    listed = re.findall(r"\(library/(\w+)\.md\)", (LIBRARY.parent / "api.md").read_text(encoding="utf-8"))
+    assert listed == [page.stem for page in pages()]
+
+
+def test_every_public_module_is_on_a_page() -> None:
     missing = []
     for name in modules(*ROOMS):
         module = importlib.import_module(name)
@@ -58,7 +72,7 @@ def test_every_public_module_is_on_the_page() -> None:
         public = [key for key in own if not key.startswith("_")]
         if public and not is_within(name, SECTIONS) and not is_within(name, INTERNAL):
             missing.append(name)
-    assert missing == [], "add them to book/reference/api.md, or to INTERNAL here"
+    assert missing == [], "add them to a page of book/reference/library/, or to INTERNAL here"
 
 
 def imported(name: str) -> set[str]:
@@ -72,13 +86,13 @@ def imported(name: str) -> set[str]:
 
 
 @pytest.mark.parametrize("name", SECTIONS)
-def test_a_module_imports_only_from_its_section_and_those_above(name: str) -> None:
+def test_a_module_imports_only_from_its_room_and_those_above(name: str) -> None:
     room_of = {module.split(".")[1]: number for module, number in SECTIONS.items()}
     wrong = [m for m in imported(name) if (room := m.split(".")[1]) in room_of and room_of[room] > SECTIONS[name]]
     assert wrong == []
 
 
-def test_a_room_stands_in_one_section() -> None:
+def test_a_room_stands_on_one_page() -> None:
     rooms: dict[str, set[int]] = {}
     for name, number in SECTIONS.items():
         rooms.setdefault(name.split(".")[1], set()).add(number)
