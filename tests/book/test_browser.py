@@ -34,6 +34,16 @@ WIDER = """() => {
   return root.scrollWidth > room ? [`${root.scrollWidth} px`, ...culprits.slice(0, 5)] : [];
 }"""
 
+# Code, open or folded, and formulas that have to be moved sideways to be read to their ends.
+CUT_OFF = """selector => [...document.querySelectorAll(selector)].filter(e => {
+  const folded = e.closest('details:not([open])');
+  if (folded) folded.open = true;
+  const cut = e.scrollWidth > e.clientWidth + 1;
+  if (folded) folded.open = false;
+  return cut;
+}).map(e => `${e.scrollWidth} px in ${e.clientWidth}: ${e.textContent.trim().slice(0, 60)}`)"""
+CODE, FORMULAS = "div.cell_input pre", "mjx-container[display='true']"
+
 
 @pytest.fixture(scope="module")
 def opened(new_page: Any, book_url: str, page_entry: Any) -> Iterator[Any]:
@@ -111,6 +121,11 @@ def test_nothing_is_wider_than_the_page(opened: Any) -> None:
         page.set_viewport_size({"width": width, "height": 900})
         page.wait_for_timeout(100)  # figures draw themselves anew
         assert page.evaluate(WIDER) == [], f"at {width} px"
+        if width == 390:
+            assert page.evaluate(CUT_OFF, FORMULAS) == [], "break the formula with \\begin{aligned}"
+    for width in (1280, 1400, 1920):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert page.evaluate(CUT_OFF, CODE) == [], f"at {width} px; a line of a chapter has at most 88 characters"
 
 
 def test_axe_finds_nothing_serious(opened: Any) -> None:
