@@ -19,15 +19,17 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 
 SETUP = """\
-# Set-up. Where course_lib is missing, as in Colab, this installs it (under a minute) and nothing else:
-# torch, numpy and the rest stay as they are. Where it is present, this does nothing.
+# Set-up. Where course_lib is missing, as in Colab, this installs it (under a minute)
+# and nothing else: torch, numpy and the rest stay as they are.
+# Where it is present, this does nothing.
 import importlib.util
 import os
 import subprocess
 import sys
 
 if importlib.util.find_spec("course_lib") is None:
-    source = os.environ.get("COURSE_SOURCE", "git+{url}")
+    address = "git+{url}"
+    source = os.environ.get("COURSE_SOURCE", address)
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", source]
     subprocess.run(pip, check=True)
     importlib.invalidate_caches()
