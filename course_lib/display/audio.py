@@ -97,8 +97,9 @@ def listen_html(
         return rows[0] + note
     script = bundle_file(PLAYER, "define")
     tag = f"ddsp-listen-{hashlib.sha256(script.encode()).hexdigest()[:8]}"
+    children = f"{''.join(rows)}{note}<template></template>"  # the script waits for the template
     return (
-        f"<{tag} data-rate='{round(sample_rate)}' style='display:block'>{''.join(rows)}{note}<template></template></{tag}>"
+        f"<{tag} data-rate='{round(sample_rate)}' style='display:block'>{children}</{tag}>"
         f"<script>(()=>{{\nif(customElements.get('{tag}'))return;\n{script}\ndefine('{tag}');\n}})();</script>"
     )
 

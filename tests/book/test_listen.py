@@ -1,4 +1,4 @@
-"""The player of several sounds in a browser: as heard, by mouse and keyboard, blind, in a sandboxed frame, unscripted."""
+"""The player of several sounds in a browser: as heard, by mouse, by keys, blind, in a sandboxed frame, unscripted."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ GROUPS = [listen_html(TWO, SR, level_db=-20), listen_html(THREE, SR)]
 SINGLE = listen_html(TWO["target"], SR)
 PAGE = (
     "<!doctype html><html lang='en'><head><meta charset='utf-8'><meta name='viewport' content='width=device-width'>"
-    f"<title>Players</title></head><body><main><h1>Players</h1>{GROUPS[0]}<p>Text.</p>{GROUPS[1]}{SINGLE}</main></body></html>"
+    f"<title>Players</title></head><body><main><h1>Players</h1>{GROUPS[0]}<p>Text.</p>{GROUPS[1]}{SINGLE}</main></body>"
 )
 # What a reader can see of a group.
 READ = """g => ({
@@ -223,7 +223,7 @@ def test_the_blind_test_by_keys_alone(opened: Any) -> None:
 
 
 def test_any_pair_can_be_tested(opened: Any) -> None:
-    page, (_, second) = opened()
+    _, (_, second) = opened()
     press(second, "Can you hear it?")
     pair = second.query_selector("select")
     pair.select_option("stereo / short")
@@ -264,8 +264,9 @@ def test_by_keyboard(opened: Any) -> None:
 
 def test_in_a_sandboxed_frame(opened: Any) -> None:
     """As in Colab: an opaque origin, one output in it, no network."""
-    frame = f"<iframe sandbox='allow-scripts' allow='autoplay' style='width:700px;height:400px' srcdoc='{html.escape(GROUPS[0])}'>"
-    page, _ = opened(body=f"<!doctype html><html lang='en'><title>f</title>{frame}</iframe></html>")
+    output = html.escape(GROUPS[0])
+    frame = f"<iframe sandbox='allow-scripts' allow='autoplay' width='700' height='400' srcdoc='{output}'></iframe>"
+    page, _ = opened(body=f"<!doctype html><html lang='en'><title>f</title>{frame}</html>")
     inside = page.frames[1]
     group = inside.wait_for_selector(".ddsp-listen")
     assert inside.evaluate("self.origin") == "null"

@@ -64,7 +64,7 @@ def bundle_file(file: Path, *wanted: str) -> str:
 
 
 def needed(script: str, *wanted: str) -> str:
-    """Keep the declarations of a minified script that some of its names need, in their order.
+    r"""Keep the declarations of a minified script that some of its names need, in their order.
 
     >>> needed("const a=1;\nconst b=a+1;\nconst c=2;", "b")
     'const a=1;\nconst b=a+1;'

@@ -98,6 +98,7 @@ function player(el) {
       go(0); // it is over by now, and begins again
     else voice?.turn(levels());
     if (test && !wanted) play();
+    show();
     update();
   }
 
