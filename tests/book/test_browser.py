@@ -38,7 +38,7 @@ SWITCH = """async ([group, shortest]) => {
   };
   const seen = [];
   for (const i of [...inputs.keys(), 0]) {
-    let before = 0;
+    let before = 0, seconds = 0;
     for (let tries = 0; tries < 200; tries++) {  // a short sound may be over before one looks
       if (!playing()) start.click();
       before = now();
@@ -46,8 +46,11 @@ SWITCH = """async ([group, shortest]) => {
       if (before >= 0.8 * shortest) { strip.value = 0; strip.dispatchEvent(new Event('input')); }
       await new Promise(requestAnimationFrame);
     }
+    seconds -= performance.now() / 1000;
     inputs[i].click();
-    seen.push({ tab: inputs.findIndex(e => e.checked), wanted: i, before, after: +strip.value, playing: playing() });
+    const after = +strip.value, tab = inputs.findIndex(e => e.checked);
+    seconds += performance.now() / 1000;
+    seen.push({ tab, wanted: i, before, after, seconds, playing: playing() });
   }
   return seen;
 }"""
@@ -290,7 +293,7 @@ def test_every_group_switches_and_keeps_the_place(opened: Any, page_entry: Any) 
         assert last is None or "Play" in last.inner_text(), f"{title}: the group before goes on as well"
         for seen in page.evaluate(SWITCH, [group, min(lengths)]):
             assert seen["tab"] == seen["wanted"] and seen["playing"], (title, seen)
-            assert 0 < seen["before"] <= seen["after"] < seen["before"] + 0.1, (title, seen)
+            assert 0 < seen["before"] <= seen["after"] < seen["before"] + seen["seconds"] + 0.2, (title, seen)
         last = start
     if last is not None and "Pause" in last.inner_text():
         last.click()

@@ -1,5 +1,6 @@
 // The strip: a sound's outline, or its spectrogram.
 import { clamp, decibels, range } from "../figures/kit/numbers.js";
+import { h } from "../figures/kit/page.js";
 import { magnitudes } from "../figures/kit/spectrum.js";
 
 const COLUMNS = 400; // of the longest sound's spectrogram
@@ -25,7 +26,7 @@ export function drawOutline(g, peaks, points, factor, colour, scale) {
 export function spectrogram(buffer, seconds) {
   const size = 2 ** Math.round(Math.log2(WINDOW * buffer.sampleRate));
   const ears = range(buffer.numberOfChannels, (i) => buffer.getChannelData(i));
-  const picture = new OffscreenCanvas(Math.ceil((COLUMNS * buffer.duration) / seconds), size / 2);
+  const picture = h("canvas", { width: Math.ceil((COLUMNS * buffer.duration) / seconds), height: size / 2 });
   const g = picture.getContext("2d");
   const image = g.createImageData(picture.width, picture.height);
   for (let c = 0; c < picture.width; c++) {
