@@ -1,4 +1,4 @@
-"""Listening: players that never change the level, and an A/B switch that keeps the place."""
+"""Listening: players that never change the level; several sounds share one, which keeps the place between them."""
 
 from __future__ import annotations
 
@@ -8,41 +8,20 @@ import html
 import io
 import math
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from torch import Tensor
 
 from course_lib.core.checks import check_audio, check_sample_rate
+from course_lib.display.figures.bundle import bundle_file
+from course_lib.display.players.facts import equal_loudness_db, outlines
 from course_lib.effects.levels import fade_cuts, gain_to_level
 
-# Moves playback to the next player at the same moment in time; without it the players still work one by one.
-_SWITCH = """(() => {
-  const name = 'TAG';
-  if (customElements.get(name)) return;
-  customElements.define(name, class extends HTMLElement {
-    connectedCallback() {
-      const players = [...this.querySelectorAll('audio')], button = this.querySelector('button');
-      if (!button || this.ready) return;
-      this.ready = true;
-      let current = -1;
-      players.forEach((p, i) => p.addEventListener('play', () => {
-        current = i;
-        players.forEach((q) => { if (q !== p) q.pause(); });
-        const next = players[(i + 1) % players.length];
-        button.textContent = 'Switch to ' + next.getAttribute('aria-label');
-      }));
-      button.hidden = false;
-      button.addEventListener('click', () => {
-        const from = players[current], to = players[(current + 1) % players.length];
-        const going = from && !from.paused && !from.ended;
-        to.currentTime = going ? from.currentTime : 0;
-        to.play();
-      });
-    }
-  });
-})();"""
-_TAG = "ddsp-listen-" + hashlib.sha256(_SWITCH.encode()).hexdigest()[:8]
+PLAYER = Path(__file__).parent / "players" / "group.js"
+# Singles have no script; what begins to sound stops the others, as a group does.
+ALONE = "for(const a of document.querySelectorAll('audio'))if(a!==this)a.pause()"
 
 
 def encode_audio(audio: Any, sample_rate: float, bits: int = 16) -> tuple[bytes, int]:
@@ -93,7 +72,7 @@ def listen_html(
     level_db: float | None = None,
     fade_s: float = 0.01,
 ) -> str:
-    """Return the player, or one player per label with a switch, as HTML."""
+    """Return the player as HTML: an `<audio>` element a sound, which for several sounds a script makes into one."""
     sounds = dict(sound) if isinstance(sound, Mapping) else {"sound": sound}
     if not sounds:
         raise ValueError("listen got an empty dict: give it at least one {label: sound}")
@@ -102,26 +81,40 @@ def listen_html(
     if level_db is not None:
         gain = gain_to_level(list(sounds.values()), sample_rate, level_db)
         sounds = {label: gain * audio for label, audio in sounds.items()}
-        note = f"<div style='font-size:.85em;opacity:.8'>played at {_signed_db(gain)} dB</div>"
-    rows = []
-    for label, audio in sounds.items():
-        data, clipped = encode_audio(audio, sample_rate, bits)
-        name = html.escape(str(label), quote=True)
-        caption = f"<span style='display:inline-block;min-width:9em'>{name}</span>" if len(sounds) > 1 else ""
-        warning = ""
-        if clipped:
-            warning = f" <strong>clips: {clipped} samples over full scale</strong>"
-        rows.append(
-            f"<div style='display:flex;flex-wrap:wrap;align-items:center;gap:.5em;margin:.25em 0'>{caption}"
-            f"<audio controls preload='metadata' aria-label='{name}' style='max-width:100%' "
-            f"src='data:audio/flac;base64,{base64.b64encode(data).decode()}'></audio>{warning}</div>"
-        )
-    if len(sounds) == 1:
+        note = f"<small>played at {_signed_db(gain)} dB</small>"
+    encoded = [encode_audio(audio, sample_rate, bits) for audio in sounds.values()]
+    several = len(sounds) > 1
+    facts = [""] * len(sounds)
+    if several:
+        group = list(sounds.values())
+        gains, rows = equal_loudness_db(group, sample_rate), outlines(group)
+        facts = [
+            f" data-seconds='{x.shape[-1] / sample_rate:.6g}' data-peaks='{row}' data-gain='{gain_db:g}'"
+            for x, row, gain_db in zip(group, rows, gains, strict=True)
+        ]
+    rows = [_row(str(label), *enc, fact, several) for label, enc, fact in zip(sounds, encoded, facts, strict=True)]
+    if not several:
         return rows[0] + note
-    first = html.escape(str(next(iter(sounds))))
-    button = f"<button type='button' hidden style='padding:.3em .8em'>Switch to {first}</button>"
-    script = _SWITCH.replace("TAG", _TAG)
-    return f"<{_TAG} style='display:block'>{''.join(rows)}{button}{note}</{_TAG}><script>{script}</script>"
+    script = bundle_file(PLAYER, "define")
+    tag = f"ddsp-listen-{hashlib.sha256(script.encode()).hexdigest()[:8]}"
+    children = f"{''.join(rows)}{note}<template></template>"  # the script waits for the template
+    return (
+        f"<{tag} data-rate='{round(sample_rate)}' style='display:block'>{children}</{tag}>"
+        f"<script>(()=>{{\nif(customElements.get('{tag}'))return;\n{script}\ndefine('{tag}');\n}})();</script>"
+    )
+
+
+def _row(label: str, data: bytes, clipped: int, facts: str, several: bool) -> str:
+    """One sound: its label, its own player, and how much of it clips."""
+    name = html.escape(label, quote=True)
+    caption = f"<span style='min-width:9em'>{name}</span>" if several else ""
+    alone = html.escape(ALONE, quote=True)
+    warning = f"<strong>clips: {clipped} samples over full scale</strong>" if clipped else ""
+    return (
+        f"<div style='display:flex;flex-wrap:wrap;align-items:center;gap:.5em;margin:.25em 0'>{caption}"
+        f"<audio controls preload='metadata' aria-label='{name}' style='max-width:100%' onplay=\"{alone}\"{facts} "
+        f"src='data:audio/flac;base64,{base64.b64encode(data).decode()}'></audio>{warning}</div>"
+    )
 
 
 def listen(
@@ -132,10 +125,17 @@ def listen(
     level_db: float | None = None,
     fade_s: float = 0.01,
 ) -> None:
-    """Show a player for a sound, or for several with a switch between them (A/B).
+    """Show a player for a sound, or one for several that run together, of which one is heard.
 
     The level is not changed unless asked for: what is quieter sounds quieter. Where a sound goes over full scale the
     player says how many samples clip. An edge at which a sound was cut is faded, so that it does not click.
+
+    Several sounds are tabs of one player. Switching between them, by mouse, by the arrow keys or with 1 … 9, keeps the
+    place; a sound that is over by then begins again. Space plays and pauses, and a click on the strip goes to that
+    place. *Equal loudness* turns sounds up or down until they are as loud as each other (K-weighted as in
+    ITU-R BS.1770), none over full scale, and says by how much. *Can you hear it?* is a blind test of two of them (ABX):
+    in each of ten rounds X is one of the two, drawn anew; 1, 2 and 3 play A, X and B, the keys A and B answer, and the
+    score comes with how often guessing would reach it. Without a script all are players of their own.
 
     Args:
         sound: (n_samples,), or (2, n_samples) for left and right, full scale ±1; or {label: sound}.

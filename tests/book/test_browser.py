@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -23,6 +25,33 @@ DECODE = """async player => {
       player.load();
     });
   return { name: player.getAttribute('aria-label'), duration: player.duration, samples: decoded.length };
+}"""
+
+# Chooses each sound of a group in turn while it plays: the place just before and just after, and what is chosen then.
+SWITCH = """async ([group, shortest]) => {
+  const inputs = [...group.querySelectorAll('.ddsp-tabs input')], strip = group.querySelector('[type=range]');
+  const start = group.querySelector('.ddsp-go'), playing = () => start.textContent.includes('Pause');
+  const now = () => {  // choosing what is chosen shows the place at this moment
+    inputs.find(e => e.checked).dispatchEvent(new Event('change'));
+    return +strip.value;
+  };
+  const seen = [];
+  for (const i of [...inputs.keys(), 0]) {
+    let before = 0, seconds = 0;
+    for (let tries = 0; tries < 200; tries++) {  // a short sound may be over before one looks
+      if (!playing()) start.click();
+      before = now();
+      if (playing() && before > 0 && before < 0.8 * shortest) break;
+      if (before >= 0.8 * shortest) { strip.value = 0; strip.dispatchEvent(new Event('input')); }
+      await new Promise(requestAnimationFrame);
+    }
+    seconds -= performance.now() / 1000;
+    inputs[i].click();
+    const after = +strip.value, tab = inputs.findIndex(e => e.checked);
+    seconds += performance.now() / 1000;
+    seen.push({ tab, wanted: i, before, after, seconds, playing: playing() });
+  }
+  return seen;
 }"""
 
 # What sticks out of the page, if the page can be scrolled sideways; what scrolls in its own box may.
@@ -246,10 +275,40 @@ def test_play_makes_sound_and_stops(opened: Any) -> None:
     assert watch.errors == []
 
 
-def test_players_decode(opened: Any) -> None:
+def test_single_players_decode(opened: Any) -> None:
     page, watch = opened()
     for player in page.query_selector_all("main audio"):
         decoded = player.evaluate(DECODE)
         assert decoded["duration"] > 0 and decoded["samples"] > 0, decoded
         assert decoded["name"], "a player needs a name (aria-label)"
+    assert watch.errors == []
+
+
+def stored_groups(source: Any) -> list[list[float]]:
+    """The lengths of the sounds of each group that a notebook holds, s."""
+    if source.suffix != ".ipynb":
+        return []
+    cells = json.loads(source.read_text(encoding="utf-8"))["cells"]
+    outputs = [output.get("data", {}).get("text/html", "") for cell in cells for output in cell.get("outputs", [])]
+    texts = ["".join(text) for text in outputs]
+    return [[float(x) for x in re.findall(r"data-seconds='([^']+)'", t)] for t in texts if "<ddsp-listen-" in t]
+
+
+def test_every_group_switches_and_keeps_the_place(opened: Any, page_entry: Any) -> None:
+    """All groups that the notebook stores are there, switch through all their sounds, and stop one another."""
+    page, watch = opened()
+    stored, groups = stored_groups(page_entry.source), page.query_selector_all(".ddsp-listen")
+    assert len(groups) == len(stored) and all(group.is_visible() for group in groups)
+    last = None
+    for group, lengths in zip(groups, stored, strict=True):
+        title, start = group.get_attribute("aria-label"), group.query_selector(".ddsp-go")
+        assert len(group.query_selector_all(".ddsp-tabs input")) == len(lengths) > 1, title
+        start.click()
+        assert last is None or "Play" in last.inner_text(), f"{title}: the group before goes on as well"
+        for seen in page.evaluate(SWITCH, [group, min(lengths)]):
+            assert seen["tab"] == seen["wanted"] and seen["playing"], (title, seen)
+            assert 0 < seen["before"] <= seen["after"] < seen["before"] + seen["seconds"] + 0.2, (title, seen)
+        last = start
+    if last is not None and "Pause" in last.inner_text():
+        last.click()
     assert watch.errors == []

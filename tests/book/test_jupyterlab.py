@@ -1,4 +1,4 @@
-"""A live figure in a live JupyterLab: run the cell, then use the figure by keyboard and by mouse."""
+"""Live figures and players in a live JupyterLab: run the cells, then use them by keyboard and by mouse."""
 
 from __future__ import annotations
 
@@ -29,7 +29,12 @@ def cells_with_a_figure() -> dict[str, Any]:
     imported = {**figure, "id": "import", "source": "from course_lib import live_figure", "metadata": {}}
     cells = [{**cell, "outputs": [], "execution_count": None} for cell in (setup, imported, figure)]
     two_way = {**cells[1], "id": "widget", "source": 'two_way = live_figure("gain").widget()\ntwo_way'}
-    return {**notebook, "cells": [*cells, two_way]}
+    sounds = "import torch\nfrom course_lib import listen, sinusoid\n"
+    sounds += "a, b = (sinusoid(f, 0.5, 48000, 16000) for f in (220.0, 440.0))\n"
+    groups = [
+        {**cells[1], "id": f"group{n}", "source": f"{sounds}listen({{'low': a, 'high': b}}, 16000)"} for n in (1, 2)
+    ]
+    return {**notebook, "cells": [*cells, two_way, *groups]}
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +103,8 @@ def notebook(new_page: Any, lab_url: str) -> Any:
     for _ in range(30):
         page.evaluate(run_all)
         page.wait_for_timeout(1000)
-        if page.evaluate("document.querySelectorAll('.jp-OutputArea .ddsp-live').length") == 2:
+        shown = "['.ddsp-live', '.ddsp-listen'].map(c => document.querySelectorAll('.jp-OutputArea ' + c).length)"
+        if page.evaluate(shown) == [2, 2]:
             break
     else:
         pytest.fail(f"the cells did not run: {page.inner_text('.jp-Notebook')[-1000:]}")
@@ -142,4 +148,40 @@ def test_play_sounds_in_jupyterlab(notebook: Any) -> None:
     button.click()
     notebook.wait_for_function("window.courseAudioPeak() > 0.001", timeout=5000)
     button.click()
+    notebook.wait_for_function("window.courseAudioPeak() < 0.0001", timeout=5000)
+
+
+def test_groups_of_sounds_in_jupyterlab(notebook: Any) -> None:
+    """Both groups are players; arrows and digits switch and keep the place; one stops the other, and the figure."""
+    first, second = notebook.query_selector_all(".jp-OutputArea .ddsp-listen")
+    place = "g => +g.querySelector('[type=range]').value"
+    chosen = "g => [...g.querySelectorAll('.ddsp-tabs input')].findIndex(e => e.checked)"
+
+    def waits(group: Any, start: float) -> float:
+        for _ in range(100):
+            if (now := float(group.evaluate(place))) > start:
+                return now
+            notebook.wait_for_timeout(20)
+        pytest.fail("it does not play")
+
+    assert notebook.locator(".jp-OutputArea audio:visible").count() == 0
+    figure = notebook.query_selector(".jp-OutputArea .ddsp-live button.ddsp-play")
+    figure.scroll_into_view_if_needed()
+    figure.click()
+    assert "Stop" in figure.inner_text()
+    first.query_selector(".ddsp-go").click()
+    waits(first, 0.05)
+    assert "Stop" not in figure.inner_text()
+    first.query_selector(".ddsp-tabs input").focus()
+    for key, tab in (("ArrowRight", 1), ("1", 0), ("2", 1)):
+        before = float(first.evaluate(place))
+        notebook.keyboard.press(key)
+        assert first.evaluate(chosen) == tab
+        assert before < waits(first, before) < before + 1
+    second.query_selector(".ddsp-go").click()
+    waits(second, 0.05)
+    assert "Play" in first.query_selector(".ddsp-go").inner_text()
+    notebook.keyboard.press("2")
+    notebook.keyboard.press("Space")
+    assert second.evaluate(chosen) == 1 and "Play" in second.query_selector(".ddsp-go").inner_text()
     notebook.wait_for_function("window.courseAudioPeak() < 0.0001", timeout=5000)

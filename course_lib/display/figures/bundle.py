@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from course_lib.display.figures.minify import minified, minified_css
 
 IMPORT = re.compile(r'^import (?:\{([^}]*)\}|(\w+)) from "([^"]+)";\n', re.MULTILINE)
 DECLARED = re.compile(r"^(export )?(?:async )?(?:const|let|class|function\*?) (\w+)", re.MULTILINE)
+WORD = re.compile(r"[\w$]+")
 ANY_FIGURE = "../<kind>.py"  # what a module of the kit imports of the figure that it becomes a part of
 
 
@@ -40,6 +42,47 @@ def bundle(kind: str, *entries: str) -> str:
     for entry in (*entries, f"{kind}.js"):
         parts.add(FOLDER / entry)
     return "\n".join(parts.texts)
+
+
+@cache
+def bundle_file(file: Path, *wanted: str) -> str:
+    """Put a script together that is no figure's.
+
+    Args:
+        file: its module.
+        wanted: the names that are used of it; what none of them needs is left out.
+
+    Returns:
+        Plain statements without import or export, minified.
+
+    Raises:
+        ValueError: as `bundle` does, or a wanted name that is not there.
+    """
+    parts = _Parts("")
+    parts.add(file)
+    return needed("\n".join(parts.texts), *wanted)
+
+
+def needed(script: str, *wanted: str) -> str:
+    r"""Keep the declarations of a minified script that some of its names need, in their order.
+
+    >>> needed("const a=1;\nconst b=a+1;\nconst c=2;", "b")
+    'const a=1;\nconst b=a+1;'
+    """
+    starts = [match.start() for match in DECLARED.finditer(script)]
+    pieces = [script[start:end] for start, end in pairwise([*starts, len(script)])]
+    names = [match[2] for match in DECLARED.finditer(script)]
+    if missing := set(wanted) - set(names):
+        raise ValueError(f"the script does not declare {', '.join(sorted(missing))}")
+    kept: set[str] = set()
+    open_names = set(wanted)
+    while open_names:
+        kept |= open_names
+        words = {
+            w for name, piece in zip(names, pieces, strict=True) if name in open_names for w in WORD.findall(piece)
+        }
+        open_names = words & set(names) - kept
+    return "".join(piece for name, piece in zip(names, pieces, strict=True) if name in kept).strip()
 
 
 class _Parts:

@@ -1,4 +1,5 @@
 // Sounds of sines, and the player of a figure.
+import { alone } from "./alone.js";
 import { TAU, clamp } from "./numbers.js";
 
 // One second of sines [whole Hz, amplitude, phase]: whole hertz make a loop without a seam.
@@ -21,8 +22,15 @@ export function player() {
     v.gain.gain.setTargetAtTime(0, ctx.currentTime, 0.01);
     v.source.stop(ctx.currentTime + 0.08);
   };
+  const sole = alone(() => {
+    const voice = now;
+    if (voice) fade(voice);
+    now = null;
+    voice?.ended();
+  });
   return {
     play(samples, rate, loop, ended) {
+      sole.begin();
       if (ctx && ctx.wanted !== rate) {
         ctx.close();
         ctx = now = null;
@@ -52,7 +60,7 @@ export function player() {
       gain.gain.value = 0;
       gain.gain.setTargetAtTime(1, ctx.currentTime, 0.01);
       source.connect(gain).connect(ctx.destination);
-      const voice = { source, gain, since: ctx.currentTime };
+      const voice = { source, gain, ended, since: ctx.currentTime };
       // A loop that replaces a loop goes on at the same place, so that the phase does not jump.
       const offset = loop && now ? (ctx.currentTime - now.since) % buffer.duration : 0;
       voice.since -= offset;
@@ -72,6 +80,7 @@ export function player() {
       now = null;
     },
     close() {
+      sole.leave();
       ctx?.close();
       ctx = now = null;
     },
