@@ -34,7 +34,7 @@ def networks():
         "tone transfer": (load_instrument("violin")[0], {"pitch (Hz)": F0, "loudness (dB)": LOUDNESS}),
         "inference": (load_inference()[0], heard),
         "pitch": (players.pitch, {"notes": NOTES, "last class": classes, "instrument": VIOLIN}),
-        "synthesis": (players.synthesis, {"notes": NOTES, "semitones": torch.zeros(1, FRAMES), "instrument": VIOLIN}),
+        "synthesis": (players.synthesis, {"notes": NOTES, "pitch (semitones)": torch.zeros(1, FRAMES), "instrument": VIOLIN}),
         "expression": (players.expression, {**before, "instrument": VIOLIN}),
     }
 
@@ -56,7 +56,7 @@ def test_every_weight_is_counted_once_and_said_inside_its_box(name, networks):
     for part in parts:
         owned = [p for path, p in module.named_parameters() if path == part.name or path.startswith(part.name + ".")]
         assert part.weights == sum(p.numel() for p in owned), part.name
-        assert part.name in words
+        assert part.name in " ".join(words)
         assert not part.weights or any(w.startswith(f"{part.weights:,} weights") for w in words)
     total = sum(p.numel() for p in module.parameters())
     assert sum(part.weights for part in parts) == total
