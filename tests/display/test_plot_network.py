@@ -34,7 +34,7 @@ def networks():
         "tone transfer": (load_instrument("violin")[0], {"pitch (Hz)": F0, "loudness (dB)": LOUDNESS}),
         "inference": (load_inference()[0], heard),
         "pitch": (players.pitch, {"notes": NOTES, "last class": classes, "instrument": VIOLIN}),
-        "synthesis": (players.synthesis, {"notes": NOTES, "pitch (semitones)": torch.zeros(1, FRAMES), "instrument": VIOLIN}),
+        "synthesis": (players.synthesis, {"notes": NOTES, "pitch (semitones)": 0 * F0, "instrument": VIOLIN}),
         "expression": (players.expression, {**before, "instrument": VIOLIN}),
     }
 

@@ -105,7 +105,7 @@ def _lanes(parts: Sequence[Part], rows: Sequence[Sequence[int]]) -> dict[int, in
 
 
 def _text(part: Part, letters: int) -> tuple[list[str], list[str]]:
-    """The lines of a box: its name, in bold and so in fewer letters, and what stands below it; short lines share one."""
+    """The lines of a box: its name, bold and so of fewer letters, and what stands below it; short lines share one."""
     flows = " × ".join(f"{n:,}" for n in part.flows) or "one number"
     weights = f"{part.weights:,} weights" if part.weights else "no weights"
     out = {"input": [f"→ {flows}"], "output": [flows]}.get(part.kind, [weights, f"→ {flows}"])
