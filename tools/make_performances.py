@@ -1,4 +1,4 @@
-"""Render performances with exact pitch labels: `python tools/make_performances.py OUT [--instrument violin]`.
+"""Render performances whose pitch is known: `python tools/make_performances.py OUT [--instrument violin]`.
 
 A seeded player invents melodies (phrases, dynamics, vibrato, scoops), FluidSynth plays
 them on a sampled instrument whose level and colour follow the dynamics, and a room that is known tap by tap is added.
@@ -182,7 +182,10 @@ class Player:
         return resample(np.concatenate(blocks) / 32768, RENDER_RATE)
 
     def labels(self, notes: list[tuple[float, float, int]], bend: np.ndarray) -> np.ndarray:
-        """(n_frames,) Hz: the pitch that sounds, held through rests and releases; before the first note, its pitch."""
+        """(n_frames,) Hz: the pitch asked for, held through rests and releases; before the first note, its pitch.
+
+        The samples' own vibrato, some ten cents, is not in it.
+        """
         pitch = np.full(len(bend), np.nan)
         for onset, _, note in notes:
             pitch[round(onset * FRAME_RATE) :] = note + self.tuning_cents(note) / 100
@@ -247,7 +250,7 @@ def excerpt(name: str, performances: Path, target: Path) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Render performances with exact pitch labels.")
+    parser = argparse.ArgumentParser(description="Render performances whose pitch is known.")
     parser.add_argument("out", type=Path, help="a folder; each instrument gets a folder inside it")
     parser.add_argument("--instrument", choices=INSTRUMENTS, action="append", help="one or more; all by default")
     parser.add_argument("--seed", type=int, default=0)

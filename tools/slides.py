@@ -15,6 +15,7 @@ if __name__ == "__main__":
 
     environment.enter()
 
+import base64
 import copy
 import json
 import os
@@ -71,6 +72,17 @@ def plain(markdown: str, chapter: Path) -> str:
     return re.sub(r"\[([^\]]+)\]\((?!https?:)([^)#\s]+\.(?:ipynb|md))(#[^)]*)?\)", link, markdown)
 
 
+def is_tall(cell: dict[str, Any]) -> bool:
+    """Whether a cell's picture is so much higher than wide that it needs the height of a slide."""
+    for output in cell.get("outputs", []):
+        picture = output.get("data", {}).get("image/png")
+        if picture:
+            start = base64.b64decode("".join(picture)[:48])
+            width, height = int.from_bytes(start[16:20], "big"), int.from_bytes(start[20:24], "big")
+            return height > 1.5 * width
+    return False
+
+
 def slides_of(chapter: Path) -> list[dict[str, Any]]:
     """The cells of one chapter's slides, with nbconvert's own marks; a new slide gets the heading it stands under."""
     found: list[dict[str, Any]] = []
@@ -87,6 +99,8 @@ def slides_of(chapter: Path) -> list[dict[str, Any]]:
         cell = copy.deepcopy(cell)
         alt = cell["metadata"].get("mystnb", {}).get("image", {}).get("alt", "")
         cell["metadata"] = {"slideshow": {"slide_type": "slide" if "slide-more" not in tags else "-"}, "alt": alt}
+        if is_tall(cell):
+            cell["metadata"]["tags"] = ["tall"]  # a class; it stands at the left, what is said of it at the right
         if cell["cell_type"] == "markdown":
             cell["source"] = plain(source, chapter)
         elif "slide-code" not in tags:

@@ -73,3 +73,9 @@ def test_what_a_slide_cannot_show_is_made_plain() -> None:
         slides.ROOT / "book" / "first_steps" / "gain.ipynb",
     )
     assert told.split() == "As Engel say, $a$ $b$; [next](../book/sines/harmonic.html#top). - You can".split()
+
+
+def test_a_tall_picture_stands_beside_what_is_said_of_it() -> None:
+    decoder = slides.slides_of(slides.ROOT / "book" / "tone_transfer" / "decoder.ipynb")
+    tall = [cell for cell in decoder if "tall" in cell["metadata"].get("tags", [])]
+    assert len(tall) == 1 and "182,334" in slides.text(decoder[decoder.index(tall[0]) + 1])
