@@ -88,15 +88,19 @@ class Kind:
     """What Python knows of a kind of figure.
 
     title, about: what is read above the figure, and where no script runs. fields: its state. twin: the function that
-    computes, with this library, what the script's `compute` computes from a state. data: what a network learned or
-    heard, by the names under which the script imports it. derived: state that follows from the rest. fallback: more
-    HTML for where no script runs.
+    computes, with this library, what the script's `compute` computes from a state. play_db: gain at which all its
+    sounds are played, which the figure states, dB; chosen so that they begin near −20 dB active RMS, and fixed, so that
+    a slider that makes a sound louder is heard to do so. level_is_taught: why some of them lie elsewhere. data: what a
+    network learned or heard, by the names under which the script imports it. derived: state that follows from the rest.
+    fallback: more HTML for where no script runs.
     """
 
     title: str
     about: str
     fields: Mapping[str, Number | Choice | Numbers]
     twin: Callable[[State], dict[str, Any]]
+    play_db: float = 0.0
+    level_is_taught: str = ""
     data: Callable[[], Mapping[str, Any]] | None = None
     derived: Mapping[str, Callable[[State], Any]] = field(default_factory=dict)
     fallback: Callable[[State], str] | None = None

@@ -18,7 +18,7 @@ import { convolve } from "./kit/convolve.js";
 import { bytes } from "./kit/data.js";
 import { mount } from "./kit/figure.js";
 import { hiss } from "./kit/hiss.js";
-import { add, tame } from "./kit/levels.js";
+import { add } from "./kit/levels.js";
 import { TAU, between, clamp, decibels, fixed, noteName, range, replaced } from "./kit/numbers.js";
 import { harmonics } from "./kit/tone.js";
 
@@ -143,6 +143,7 @@ function whole(s, n) {
 // ---- the picture ----
 const seconds = (k) => (k / (KNOTS - 1)) * (FRAMES / FPS);
 const chosen = (s) => s.point - 1;
+const NOISE_LOUDER = 28;
 export const figure = {
   controls: [
     { key: "transpose", label: "Transpose", step: 1, show: (v) => `${fixed(v, 0)} semitones` },
@@ -227,10 +228,14 @@ export const figure = {
     ];
   },
   sounds: [
-    { label: "Play", make: (s, n) => tame(add(...whole(s, n))) },
-    { label: "Harmonics", make: (s, n) => tame(harmonics(n.heard)) },
-    { label: "Noise", make: (s, n) => tame(hiss(n.heard)) },
-    { label: "Room", make: (s, n) => tame(whole(s, n)[1]) },
+    { label: "Play", make: (s, n) => add(...whole(s, n)) },
+    { label: "Harmonics", make: (s, n) => harmonics(n.heard) },
+    {
+      label: `Noise, ${NOISE_LOUDER} dB louder than in the whole`,
+      louder: () => NOISE_LOUDER,
+      make: (s, n) => hiss(n.heard),
+    },
+    { label: "Room", make: (s, n) => whole(s, n)[1] },
   ],
   actions: [
     {

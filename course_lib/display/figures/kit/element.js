@@ -1,6 +1,6 @@
 // The custom element of a page without a kernel: its data-state is the whole model.
 
-export function define(tag, render) {
+export function define(tag, render, whole) {
   customElements.define(
     tag,
     class extends HTMLElement {
@@ -16,7 +16,7 @@ export function define(tag, render) {
           off() {},
         };
         this.cleanup?.();
-        this.cleanup = render({ model: this.model, el: this });
+        this.cleanup = render({ model: this.model, el: this, whole });
       }
       disconnectedCallback() {
         this.cleanup?.();
