@@ -18,6 +18,7 @@ from typing import Any
 
 from course_lib.display import figures
 from course_lib.display.figures.bundle import bundle
+from course_lib.display.figures.fields import Recordings
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,8 @@ def _html(kind: str, state: Mapping[str, Any]) -> str:
     """One self-contained output; the same text for the same kind and state."""
     source, about = _whole(kind, "kit/element.js"), figures.find(kind)
     tag = f"ddsp-{kind.replace('_', '-')}-{hashlib.sha256(source.encode()).hexdigest()[:8]}"
-    values = html.escape(json.dumps(state, sort_keys=True, separators=(",", ":"), allow_nan=False), quote=False)
+    plain = {name: value for name, value in state.items() if not isinstance(about.fields.get(name), Recordings)}
+    values = html.escape(json.dumps(plain, sort_keys=True, separators=(",", ":"), allow_nan=False), quote=False)
     values = values.replace("'", "&#x27;")  # the attribute stands in single quotes
     more = f'<div class="ddsp-fallback">{about.fallback(state)}</div>' if about.fallback else ""
     return (

@@ -49,7 +49,7 @@ def test_no_state_clips_and_no_edge_clicks(kind: str) -> None:
                 # Where the loop closes it jumps no further than it does elsewhere.
                 seam = np.abs(sound.audio[:, 0] - sound.audio[:, -1]).max()
                 assert seam <= 1.01 * np.abs(np.diff(sound.audio)).max() + 1e-6, sound.label
-            else:
+            elif sound.audio.shape[-1] >= 0.04 * sound.sample_rate:  # four fades
                 assert np.abs(sound.audio[:, [0, -1]]).max() <= 1e-3 * max(peak, 1e-9), sound.label
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 DIGITS = 6  # decimals kept in the page: more than a slider can set, and the same text on every machine
+FLAC = "ZkxhQ"  # how a FLAC file begins in base64: its first four bytes are "fLaC"
 State = Mapping[str, Any]
 
 
@@ -84,6 +85,27 @@ class Numbers:
 
 
 @dataclass(frozen=True)
+class Recordings:
+    """A fixed count of sounds, FLAC as base64 (`kit.data.as_flac`).
+
+    The page holds them once, as plain players of the kind's fallback: `<audio data-field='…' src='data:audio/…'>`.
+    """
+
+    default: tuple[str, ...]
+
+    def check(self, value: Any, name: str) -> list[str]:
+        """Return a list of texts, or raise ValueError."""
+        given = list(value) if isinstance(value, (list, tuple)) else []
+        if len(given) != len(self.default) or not all(isinstance(v, str) and v.startswith(FLAC) for v in given):
+            raise ValueError(f"{name} must be {len(self.default)} FLAC sounds as base64 texts; got {value!r:.80}")
+        return given
+
+    def for_page(self) -> dict[str, Any]:
+        """Nothing: they have no slider."""
+        return {}
+
+
+@dataclass(frozen=True)
 class Kind:
     """What Python knows of a kind of figure.
 
@@ -97,7 +119,7 @@ class Kind:
 
     title: str
     about: str
-    fields: Mapping[str, Number | Choice | Numbers]
+    fields: Mapping[str, Number | Choice | Numbers | Recordings]
     twin: Callable[[State], dict[str, Any]]
     play_db: float = 0.0
     level_is_taught: str = ""

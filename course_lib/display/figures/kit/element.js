@@ -5,7 +5,15 @@ export function define(tag, render, whole) {
     tag,
     class extends HTMLElement {
       connectedCallback() {
+        // While the page is read, the element may be there before what stands in it.
+        if (this.firstChild || document.readyState !== "loading") this.begin();
+        else document.addEventListener("DOMContentLoaded", () => this.isConnected && this.begin(), { once: true });
+      }
+      begin() {
         const store = { state: JSON.parse(this.dataset.state) };
+        // Recordings stand in it as players, for where no script runs.
+        for (const player of this.querySelectorAll(".ddsp-fallback audio[data-field]"))
+          (store.state[player.dataset.field] ??= []).push(player.getAttribute("src").split(",")[1]);
         this.model ??= {
           get: (k) => store[k],
           set: (k, v) => {

@@ -9,8 +9,9 @@
 //   readout    (state, numbers, view) → [[name, value as text]]
 //   sounds     [{ label, make(state, numbers, view) → samples; the left ear's, if they have a property `right` }]; also
 //              loop: over again, `phrase` if it has a seam; rate(state): if not 16000 Hz; louder(state): dB beyond the
-//              figure's own level, which its label says; during(seconds, api): called again and again while it plays;
+//              figure's own level, which its label says; during(seconds, api): called again and again while it plays, at the end with null;
 //              prepare(state, numbers): see work.js, needs `workshop`
+//   load       (state, view) → promise, for what must be there before a sound can be made
 //   workshop   that of work.js, if a sound takes long
 //   actions    [{ label, run(api) }], if any
 //   pointer    (x, y, "down" | "move" | "up", api), if it can be dragged; grabs(x, y, view): the page must not scroll
@@ -35,6 +36,7 @@ export function mount({ model, el, whole }, figure) {
   let replay = 0;
   let asked = 0;
   let watch = 0;
+  let loading;
   let own = "";
   const calm = matchMedia("(prefers-reduced-motion: reduce)");
   const controls = completed(figure.controls);
@@ -111,10 +113,22 @@ export function mount({ model, el, whole }, figure) {
         if (playing?.loop) start(playing);
       }, 50);
   }
+  function load() {
+    loading = figure.load?.(state, view).then(
+      () => {
+        loading = null;
+        paint();
+      },
+      () => {
+        note.textContent = "this browser cannot decode the sounds";
+      },
+    );
+  }
   function start(s) {
     const mine = ++asked;
     playing = s;
     label();
+    if (loading) return loading.then(() => !loading && mine === asked && start(s));
     if (!s.prepare) return play(s, rendered(s, state, numbers, view));
     // What takes no longer than a glance needs no sign of work.
     let share = 0;
@@ -138,6 +152,7 @@ export function mount({ model, el, whole }, figure) {
   function stopped() {
     asked++;
     clearInterval(watch);
+    playing?.during?.(null, api);
     playing = null;
     note.textContent = levelText(figureLevel);
     label();
@@ -182,10 +197,12 @@ export function mount({ model, el, whole }, figure) {
     Object.assign(state, next);
     own = JSON.stringify(state);
     numbers = figure.compute(state);
+    load();
     paint();
   };
   model.on("change:state", changed);
   numbers = figure.compute(state);
+  load();
   paint();
   let seen = canvas.clientWidth;
   const size = new ResizeObserver(() => {
