@@ -149,12 +149,16 @@ export function mount({ model, el, whole }, figure) {
     clearInterval(watch);
     if (s.during) watch = setInterval(() => sound.seconds !== null && s.during(sound.seconds, api), 40);
   }
+  function figureLevel() {
+    const db = PLAY_DB + (figure.sounds[0].louder?.(state) ?? 0);
+    return levelText({ db, wanted_db: db });
+  }
   function stopped() {
     asked++;
     clearInterval(watch);
     playing?.during?.(null, api);
     playing = null;
-    note.textContent = levelText(figureLevel);
+    note.textContent = figureLevel();
     label();
     paint();
   }
@@ -186,8 +190,7 @@ export function mount({ model, el, whole }, figure) {
   }
   for (const a of figure.actions ?? []) bar.append(h("button", { type: "button", onclick: () => a.run(api) }, a.label));
   bar.append(note);
-  const figureLevel = { db: PLAY_DB, wanted_db: PLAY_DB };
-  note.textContent = levelText(figureLevel);
+  note.textContent = figureLevel();
   label();
   if (figure.pointer) drag(canvas, figure, api);
 

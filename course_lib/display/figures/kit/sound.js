@@ -7,8 +7,14 @@ export function tones(partials, rate) {
   const sine = Float64Array.from({ length: rate }, (_, i) => Math.sin((TAU * i) / rate));
   const out = new Float32Array(rate);
   for (const [f, a, phase = 0] of partials) {
-    const shift = Math.round((phase / TAU) * rate);
-    if (a) for (let i = 0; i < rate; i++) out[i] += a * sine[(((f * i + shift) % rate) + rate) % rate];
+    if (!a) continue;
+    const step = ((f % rate) + rate) % rate;
+    let at = ((Math.round((phase / TAU) * rate) % rate) + rate) % rate;
+    for (let i = 0; i < rate; i++) {
+      out[i] += a * sine[at];
+      at += step;
+      if (at >= rate) at -= rate;
+    }
   }
   return out;
 }

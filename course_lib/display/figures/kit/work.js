@@ -6,9 +6,8 @@ import { rendered } from "./levels.js";
 
 // The worker's side.
 export function serve(figure) {
-  addEventListener("message", ({ data: [index, state] }) => {
+  addEventListener("message", ({ data: [index, state, numbers] }) => {
     const s = figure.sounds[index];
-    const numbers = figure.compute(state);
     for (const share of s.prepare(state, numbers)) postMessage([share]);
     const made = rendered(s, state, numbers, {});
     postMessage([1, made], [...new Set(made.ears.map((ear) => ear.buffer))]);
@@ -22,7 +21,7 @@ export function workshop(figure, whole) {
   let newest = 0;
   let flight = Promise.resolve();
 
-  const inWorker = (s, state, report) =>
+  const inWorker = (s, state, numbers, report) =>
     new Promise((done, failed) => {
       if (!worker) {
         const text = `const it=(${whole})();it.serve(it.figure);`;
@@ -31,7 +30,7 @@ export function workshop(figure, whole) {
       }
       worker.onerror = failed;
       worker.onmessage = ({ data: [share, made] }) => (made ? done(made) : report(share));
-      worker.postMessage([figure.sounds.indexOf(s), state]);
+      worker.postMessage([figure.sounds.indexOf(s), state, numbers]);
     });
   const inPieces = async (s, state, numbers, report) => {
     for (const share of s.prepare(state, numbers)) {
@@ -43,7 +42,7 @@ export function workshop(figure, whole) {
   const run = async (s, state, numbers, report) => {
     if (allowed)
       try {
-        return await inWorker(s, state, report);
+        return await inWorker(s, state, numbers, report);
       } catch {
         allowed = false; // a page may forbid workers
         worker?.terminate();
