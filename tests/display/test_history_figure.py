@@ -16,7 +16,7 @@ import course_lib as cl
 from course_lib.display import live
 from course_lib.display.figures.history import EXCERPT_S, GAP_S, RECORDS
 from course_lib.display.plots.fits import _loudest_stretch, _spread
-from course_lib.effects.levels import active_rms_db
+from course_lib.effects.levels import active_rms_db, fade_cuts
 from tests.helpers.figures import run_node
 from tools.figure_sounds import figure_sounds
 
@@ -63,10 +63,11 @@ def test_every_sound_is_the_fit_s_at_one_gain() -> None:
     assert begin == pytest.approx(1.2 * RATE, abs=60)  # it grows
     assert len(state["sounds"]) == RECORDS + 1
     for step, sound in zip(state["steps"], state["sounds"], strict=False):
-        want = gain * recorded.sounds[recorded.steps.index(step)][part].double().numpy()
+        want = gain * fade_cuts(recorded.sounds[recorded.steps.index(step)][part].double(), RATE).numpy()
         np.testing.assert_allclose(decoded(sound), want, atol=2**-15)
         assert state["losses"][state["steps"].index(step)] == pytest.approx(recorded.losses[step], abs=1e-6)
-    np.testing.assert_allclose(decoded(state["sounds"][-1]), gain * TARGET[part].double().numpy(), atol=2**-15)
+    target = gain * fade_cuts(TARGET[part].double(), RATE).numpy()
+    np.testing.assert_allclose(decoded(state["sounds"][-1]), target, atol=2**-15)
     assert active_rms_db(torch.from_numpy(decoded(state["sounds"][-1])), RATE) == pytest.approx(-20, abs=0.2)
 
 

@@ -55,7 +55,7 @@ export const figure = {
   height: (w) => spectrumHeight(w) + (w >= 560 ? 230 : 420),
   draw({ g, p, plot, view, width, height }, s, n) {
     const upper = spectrumHeight(width);
-    const [a, b] = split(width, upper, [1, 1.2]);
+    const [a, b] = split(width, upper - 8, [1, 1.2]);
     const last = Math.max(s.steps[RECORDS - 1], 1);
     const c = (view.curve = plot(a, {
       title: "Loss",
@@ -91,7 +91,7 @@ export const figure = {
     [s.record, RECORDS].forEach((at, i) => {
       const [x, y, w, tall] = boxes[i];
       const box = [x, y + upper, w, tall];
-      const title = at === RECORDS ? "Target" : `Fit at step ${n.step}`;
+      const title = `${at === RECORDS ? "Target" : `Fit at step ${n.step}`} (kHz)`;
       const e = plot(box, {
         title,
         x: [s.begin_s, s.begin_s + length],
@@ -104,7 +104,7 @@ export const figure = {
       const top = (view.top_db ??= loudest(view.sounds[RECORDS]));
       view.pictures ??= [];
       g.drawImage((view.pictures[at] ??= picture(view.sounds[at], top)), e.x0, e.y0, e.w, e.h);
-      if (view.heard?.at === at) e.mark(s.begin_s + view.heard.seconds, p.bg);
+      if (view.heard?.at === at) e.mark(s.begin_s + view.heard.seconds, "#ffffff");
     });
   },
   describe: (s, n) =>

@@ -12,7 +12,7 @@ import torch
 from course_lib.core.checks import as_tensor, check_audio, check_finite, check_sample_rate
 from course_lib.display.live import LiveFigure, live_figure
 from course_lib.display.plots.axes import COLOURS, as_numpy, axes_or_new, labelled
-from course_lib.effects.levels import gain_to_level
+from course_lib.effects.levels import fade_cuts, gain_to_level
 from course_lib.fitting.landscapes import local_minima
 from course_lib.fitting.losses import stft_magnitude
 
@@ -147,7 +147,8 @@ def animate_history(history: History, target: Any, sample_rate: float) -> LiveFi
         )
     chosen = _spread(history.steps, RECORDS)
     begin, end = _loudest_stretch(goal, round(EXCERPT_S * rate))
-    kept = [check_audio(x).detach().squeeze()[begin:end] for x in (*(history.sounds[i] for i in chosen), goal)]
+    whole = [*(history.sounds[i] for i in chosen), goal]
+    kept = [fade_cuts(check_audio(x).detach().squeeze()[begin:end], rate) for x in whole]
     gain = gain_to_level(kept, rate, LEVEL_DB)
     last = history.steps[-1]
     return live_figure(
