@@ -155,7 +155,7 @@ def test_html_is_one_safe_deterministic_output(kind: str) -> None:
     # The tag names the script: another state has the same tag.
     other = live_figure(kind, **random_state(kind, random.Random(1)))._repr_html_()
     assert f"<{tag} " in other and other.split("<script>")[1] == script
-    most = 300_000 if figures.find(kind).data or players else 33_000
+    most = 300_000 if figures.find(kind).data or players else 34_000
     assert len(text) < most, "a page carries several of these"
 
 
