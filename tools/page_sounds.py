@@ -41,11 +41,7 @@ import yaml
 from course_lib import active_rms_db, live_figure
 from course_lib.display import figures
 from course_lib.display.figures.fields import Recordings
-
-try:
-    from tools.figure_sounds import figure_sounds
-except ImportError:  # started as a command, from its own folder
-    from figure_sounds import figure_sounds  # type: ignore[no-redef]
+from course_lib.display.figures.hear import figure_sounds
 
 ROOT = Path(__file__).resolve().parent.parent
 TAUGHT = "level-is-taught"

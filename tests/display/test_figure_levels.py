@@ -13,9 +13,9 @@ import torch
 
 from course_lib import active_rms_db, live_figure
 from course_lib.display import figures, live
+from course_lib.display.figures.hear import figure_sounds
 from course_lib.effects.levels import fade_cuts
 from tests.helpers.figures import READ, edge_states, random_state, run_node
-from tools.figure_sounds import figure_sounds
 
 SOUNDING = [kind for kind in live.kinds() if kind != "questions"]
 

@@ -14,11 +14,11 @@ import torch
 
 import course_lib as cl
 from course_lib.display import live
+from course_lib.display.figures.hear import figure_sounds
 from course_lib.display.figures.history import EXCERPT_S, GAP_S, RECORDS
 from course_lib.display.plots.fits import _loudest_stretch, _spread
 from course_lib.effects.levels import active_rms_db, fade_cuts
 from tests.helpers.figures import run_node
-from tools.figure_sounds import figure_sounds
 
 RATE = 8000
 TARGET = 0.01 * torch.sin(torch.arange(2 * RATE) / 7) * torch.linspace(0.2, 1, 2 * RATE)

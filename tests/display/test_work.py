@@ -10,8 +10,8 @@ import pytest
 
 from course_lib import live_figure
 from course_lib.display import live
+from course_lib.display.figures.hear import figure_sounds
 from tests.helpers.figures import READ, run_node
-from tools.figure_sounds import figure_sounds
 
 # Node has workers of another make: this one takes the text of a blob, as a browser's does.
 WORKER = """
