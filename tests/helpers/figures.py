@@ -15,7 +15,7 @@ import torch
 
 from course_lib import harmonic_synth, live_figure
 from course_lib.display import figures, live
-from course_lib.display.figures.fields import Choice, Numbers
+from course_lib.display.figures.fields import Choice, Numbers, Recordings
 from course_lib.effects.fir import shape_noise
 from course_lib.synths.tone import ToneControls
 
@@ -53,6 +53,8 @@ def random_state(kind: str, rng: random.Random) -> dict[str, Any]:
     def draw(field: Any) -> Any:
         if isinstance(field, Choice):
             return rng.choice(field.options)
+        if isinstance(field, Recordings):
+            return rng.sample(field.default, len(field.default))
         if isinstance(field, Numbers):
             return [rng.uniform(field.low, field.high) for _ in field.default]
         return rng.randint(int(field.low), int(field.high)) if field.whole else rng.uniform(field.low, field.high)
@@ -68,6 +70,8 @@ def edge_states(kind: str) -> list[dict[str, Any]]:
         for name, field in figures.find(kind).fields.items():
             if isinstance(field, Choice):
                 state[name] = field.options[0 if end == "low" else -1]
+            elif isinstance(field, Recordings):
+                state[name] = list(field.default)
             else:
                 value = getattr(field, end)
                 state[name] = [value] * len(field.default) if isinstance(field, Numbers) else value

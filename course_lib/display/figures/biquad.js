@@ -1,7 +1,6 @@
 // A filter of the Audio EQ Cookbook: its response, its poles and zeros, and what it does to a saw, to noise, to clicks.
 import { HIGH, LOW, POINTS, RATE } from "./biquad.py";
 import { mount } from "./kit/figure.js";
-import { tame } from "./kit/levels.js";
 import { uniformNoise } from "./kit/noise.js";
 import { TAU, clamp, fixed, hertz, logspace, range } from "./kit/numbers.js";
 import { split } from "./kit/plot.js";
@@ -96,15 +95,15 @@ const saw = () =>
     range(71, (i) => [SAW * (i + 1), 0.3 / (i + 1)]),
     RATE,
   );
-const hiss = () => Float32Array.from(uniformNoise(RATE), (v) => 0.3 * v);
-const clicks = () => Float32Array.from({ length: RATE }, (_, i) => (i % (RATE / 2) ? 0 : 0.9));
+// The three sources are equally loud through the filter that the figure begins with.
+const hiss = () => Float32Array.from(uniformNoise(RATE), (v) => 0.65 * v);
+const clicks = () => Float32Array.from({ length: RATE }, (_, i) => (i % (RATE / 2) ? 0 : 8));
 // The second round through the filter, so that the loop has no seam.
-// Loud filters are turned down as a whole, never clipped.
 const loop = (n, x) => {
   const twice = new Float32Array(2 * RATE);
   twice.set(x);
   twice.set(x, RATE);
-  return tame(run(n.coefficients, twice).slice(RATE));
+  return run(n.coefficients, twice).slice(RATE);
 };
 
 export const figure = {

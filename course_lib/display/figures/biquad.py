@@ -60,4 +60,5 @@ KIND = Kind(
         "gain_db": Number(9, -24, 24),
     },
     twin=twin,
+    play_db=-10,
 )

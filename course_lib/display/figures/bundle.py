@@ -136,7 +136,7 @@ class _Parts:
         kind = find(self.kind)
         fields = {name: field.for_page() for name, field in kind.fields.items()}
         data = kind.data() if kind.data else {}
-        return {**vars(module_of(self.kind)), **data, "TITLE": kind.title, "FIELDS": fields}
+        return {**vars(module_of(self.kind)), **data, "TITLE": kind.title, "PLAY_DB": kind.play_db, "FIELDS": fields}
 
     def declare(self, name: str, file: Path) -> None:
         """Note who declares a name."""

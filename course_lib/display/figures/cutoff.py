@@ -55,4 +55,5 @@ KIND = Kind(
         "step_size": Number(0.5, 0.05, 1),
     },
     twin=twin,
+    play_db=-15,
 )

@@ -140,12 +140,9 @@ export function compute(s) {
 function heard(s, part) {
   const { truth, states } = takeApart(s);
   const found = states[Math.min(s.taken, s.sines)].found;
-  const total = truth.reduce((a, v) => a + v[1], 0);
   const whole = part === "found" ? new Float64Array(RATE) : noisy(sinesAt(truth, RATE), s.noise_db, s.seed);
   const taken = part === "mixture" ? whole.map(() => 0) : sinesAt(found, RATE);
-  return whole.map(
-    (v, i) => (0.75 / total) * (part === "found" ? taken[i] : v - taken[i]) * Math.min(1, (RATE - i) / 400),
-  );
+  return whole.map((v, i) => (part === "found" ? taken[i] : v - taken[i]) * Math.min(1, (RATE - i) / 400));
 }
 const inCents = (v) => `${fixed(v, 2) > 0 ? "+" : ""}${fixed(v, 2)} cents`;
 const count = (s) => Math.min(s.taken, s.sines);

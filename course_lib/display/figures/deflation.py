@@ -107,4 +107,5 @@ KIND = Kind(
         "polish": Choice(False, (False, True)),
     },
     twin=twin,
+    play_db=-21,
 )

@@ -38,4 +38,5 @@ KIND = Kind(
         "harmonic": Number(3, 1, K, whole=True),
     },
     twin=twin,
+    play_db=-6,
 )

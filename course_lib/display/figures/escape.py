@@ -32,4 +32,5 @@ KIND = Kind(
         "loss": Choice("transport", ("waveform_l1", "spectral_l1", "transport", "transport_sharp", "lag")),
     },
     twin=twin,
+    play_db=-17,
 )

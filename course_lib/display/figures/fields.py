@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 DIGITS = 6  # decimals kept in the page: more than a slider can set, and the same text on every machine
+FLAC = "ZkxhQ"  # how a FLAC file begins in base64: its first four bytes are "fLaC"
 State = Mapping[str, Any]
 
 
@@ -84,19 +85,44 @@ class Numbers:
 
 
 @dataclass(frozen=True)
+class Recordings:
+    """A fixed count of sounds, FLAC as base64 (`kit.data.as_flac`).
+
+    The page holds them once, as plain players of the kind's fallback: `<audio data-field='…' src='data:audio/…'>`.
+    """
+
+    default: tuple[str, ...]
+
+    def check(self, value: Any, name: str) -> list[str]:
+        """Return a list of texts, or raise ValueError."""
+        given = list(value) if isinstance(value, (list, tuple)) else []
+        if len(given) != len(self.default) or not all(isinstance(v, str) and v.startswith(FLAC) for v in given):
+            raise ValueError(f"{name} must be {len(self.default)} FLAC sounds as base64 texts; got {value!r:.80}")
+        return given
+
+    def for_page(self) -> dict[str, Any]:
+        """Nothing: they have no slider."""
+        return {}
+
+
+@dataclass(frozen=True)
 class Kind:
     """What Python knows of a kind of figure.
 
     title, about: what is read above the figure, and where no script runs. fields: its state. twin: the function that
-    computes, with this library, what the script's `compute` computes from a state. data: what a network learned or
-    heard, by the names under which the script imports it. derived: state that follows from the rest. fallback: more
-    HTML for where no script runs.
+    computes, with this library, what the script's `compute` computes from a state. play_db: gain at which all its
+    sounds are played, which the figure states, dB; chosen so that they begin near −20 dB active RMS, and fixed, so that
+    a slider that makes a sound louder is heard to do so. level_is_taught: why some of them lie elsewhere. data: what a
+    network learned or heard, by the names under which the script imports it. derived: state that follows from the rest.
+    fallback: more HTML for where no script runs.
     """
 
     title: str
     about: str
-    fields: Mapping[str, Number | Choice | Numbers]
+    fields: Mapping[str, Number | Choice | Numbers | Recordings]
     twin: Callable[[State], dict[str, Any]]
+    play_db: float = 0.0
+    level_is_taught: str = ""
     data: Callable[[], Mapping[str, Any]] | None = None
     derived: Mapping[str, Callable[[State], Any]] = field(default_factory=dict)
     fallback: Callable[[State], str] | None = None

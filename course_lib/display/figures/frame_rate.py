@@ -45,4 +45,5 @@ KIND = Kind(
         "swell_hz": Number(3, 1, 8, whole=True),
     },
     twin=twin,
+    play_db=-13,
 )

@@ -57,4 +57,6 @@ KIND = Kind(
         "step_size": Number(0.1, 0.01, 0.5),
     },
     twin=twin,
+    play_db=-17,
+    level_is_taught="the gain is what is to be found: g · x is as loud as g says",
 )

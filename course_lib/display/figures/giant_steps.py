@@ -49,4 +49,5 @@ KIND = Kind(
         "harmonic": Number(17, 1, 100, whole=True),
     },
     twin=twin,
+    play_db=-6,
 )

@@ -1,11 +1,10 @@
-// A recorded fit: drag through its steps, see the loss fall and the mean spectrum approach the target's.
-import { BANDS, RECORDS } from "./history.py";
+// A recorded fit: step through it, hear the sound of each step and see its spectrogram beside the target's.
+import { BANDS, CURVE, GAP_S, RECORDS } from "./history.py";
 import { mount } from "./kit/figure.js";
-import { clamp, fixed, mean, range } from "./kit/numbers.js";
+import { fixed, mean, range } from "./kit/numbers.js";
 import { split } from "./kit/plot.js";
-import { tones } from "./kit/sound.js";
-
-const BUZZ = 110;
+import { decoded } from "./kit/recordings.js";
+import { LOUD_TO_SOFT_DB, loudest, picture } from "./kit/spectrogram.js";
 
 export function compute({ record, steps, losses, spectra_db, target_db }) {
   const spectrum = spectra_db.slice(record * BANDS, (record + 1) * BANDS);
@@ -18,47 +17,100 @@ export function compute({ record, steps, losses, spectra_db, target_db }) {
   };
 }
 
-// A buzz whose harmonics have the levels of a spectrum; the target's add up to full scale, the rest keeps its distance.
-function buzz(spectrum, s) {
-  const amplitude = (levels, hz) => 10 ** (levels[clamp(Math.floor((hz / s.max_hz) * BANDS), 0, BANDS - 1)] / 20);
-  const ks = range(Math.floor(Math.min(s.max_hz, 7999) / BUZZ), (i) => BUZZ * (i + 1));
-  const sum = (levels) => ks.reduce((a, hz) => a + amplitude(levels, hz), 0);
-  const scale = 1 / Math.max(sum(s.target_db), sum(spectrum) / 3);
-  return tones(
-    ks.map((hz) => [hz, scale * amplitude(spectrum, hz)]),
-    16000,
-  );
+// The sounds were stored at the level they are played at; their own level is `gain_db` below.
+const own = (x, s) => x.map((v) => v / 10 ** (s.gain_db / 20));
+// Every step in turn, then the target; `GAP_S` of silence after each.
+const stride = (s, view) => view.sounds[0].length + Math.round(GAP_S * s.rate);
+function inTurn(s, view) {
+  const out = new Float32Array(view.sounds.length * stride(s, view));
+  const n = Math.round(0.01 * s.rate);
+  view.sounds.forEach((x, i) => {
+    const faded = x.map((v, t) => v * Math.min(1, t / n, (x.length - 1 - t) / n));
+    out.set(own(faded, s), i * stride(s, view));
+  });
+  return out;
 }
+const spectrumHeight = (w) => (w >= 560 ? 220 : 420);
+const sound = (label, at, more) => ({
+  label,
+  rate: (s) => s.rate,
+  louder: (s) => s.gain_db,
+  make: (s, n, view) => own(view.sounds[at(s)], s),
+  loop: true,
+  phrase: true,
+  during(seconds, { view, state, redraw }) {
+    view.heard = seconds === null ? null : { at: at(state), seconds };
+    redraw();
+  },
+  ...more,
+});
 
 export const figure = {
-  controls: [{ key: "record", label: "Record", step: 1, show: (v, s) => `step ${s.steps[v]}` }],
+  load: async (s, view) => {
+    view.sounds = await Promise.all(s.sounds.map((text) => decoded(text, s.rate)));
+    view.pictures = view.top_db = null;
+  },
+  controls: [{ key: "record", label: "Step of the fit", step: 1, show: (v, s) => `step ${s.steps[v]}` }],
   compute,
-  height: (w) => (w >= 560 ? 280 : 460),
-  draw({ p, plot, view, width, height }, s, n) {
-    const [a, b] = split(width, height, [1, 1.4]);
-    const top = Math.max(...s.losses, 1e-6) * 1.08;
+  height: (w) => spectrumHeight(w) + (w >= 560 ? 230 : 420),
+  draw({ g, p, plot, view, width, height }, s, n) {
+    const upper = spectrumHeight(width);
+    const [a, b] = split(width, upper - 8, [1, 1.2]);
     const last = Math.max(s.steps[RECORDS - 1], 1);
-    const c = (view.curve = plot(a, { title: "Loss", x: [0, last], y: [0, top], xLabel: "step" }));
-    c.line(s.steps, s.losses, p.mine, 2.5);
-    c.dot(n.step, n.loss, p.mine);
+    const c = (view.curve = plot(a, {
+      title: "Loss",
+      x: [0, last],
+      y: [0, Math.max(...s.curve, ...s.losses, 1e-6) * 1.08],
+      xLabel: "step",
+    }));
+    c.line(
+      range(CURVE, (i) => (i * last) / (CURVE - 1)),
+      s.curve,
+      p.mine,
+    );
+    s.steps.forEach((step, i) => {
+      c.dot(step, s.losses[i], p.mine, i === s.record ? 7 : 4);
+    });
     const high = Math.max(...s.target_db, ...s.spectra_db);
-    const hz = range(BANDS, (i) => ((i + 0.5) / BANDS) * s.max_hz);
+    const khz = s.rate / 2000;
+    const bands = range(BANDS, (i) => ((i + 0.5) / BANDS) * khz);
     const d = plot(b, {
       title: "Mean spectrum (dB)",
       legend: [
         ["target", p.goal],
         ["fit", p.mine],
       ],
-      x: [0, s.max_hz],
+      x: [0, khz],
       y: [Math.max(-100, high - 90), high + 5],
-      xLabel: "frequency (Hz)",
+      xLabel: "frequency (kHz)",
     });
-    d.line(hz, s.target_db, p.goal, 2, [6, 3]);
-    d.line(hz, n.spectrum, p.mine);
+    d.line(bands, s.target_db, p.goal, 2, [6, 3]);
+    d.line(bands, n.spectrum, p.mine);
+    const boxes = split(width, height - upper, [1, 1]);
+    const length = view.sounds ? view.sounds[0].length / s.rate : 1;
+    [s.record, RECORDS].forEach((at, i) => {
+      const [x, y, w, tall] = boxes[i];
+      const box = [x, y + upper, w, tall];
+      const title = `${at === RECORDS ? "Target" : `Fit at step ${n.step}`} (kHz)`;
+      const e = plot(box, {
+        title,
+        x: [s.begin_s, s.begin_s + length],
+        y: [0, khz],
+        xLabel: "time (s)",
+        yText: (v) => `${v}`,
+      });
+      if (!view.sounds) return;
+      // All on one scale, from the loudest place of the target.
+      const top = (view.top_db ??= loudest(view.sounds[RECORDS]));
+      view.pictures ??= [];
+      g.drawImage((view.pictures[at] ??= picture(view.sounds[at], top)), e.x0, e.y0, e.w, e.h);
+      if (view.heard?.at === at) e.mark(s.begin_s + view.heard.seconds, "#ffffff");
+    });
   },
   describe: (s, n) =>
     [
-      "Loss over the steps of a fit and, beside it, the mean spectra of the fit and of its target.",
+      "Loss over the steps of a fit, the mean spectra of the fit and of its target, and below them the spectrograms of",
+      `this step and of the target over ${LOUD_TO_SOFT_DB} decibels.`,
       `At step ${n.step} the loss is ${fixed(n.loss)} and the spectra differ by ${fixed(n.off_db, 1)} decibels`,
       "on average.",
     ].join(" "),
@@ -69,20 +121,21 @@ export const figure = {
     ["spectra differ by", `${fixed(n.off_db, 1)} dB`],
   ],
   sounds: [
-    { label: "Buzz with the target’s spectrum", loop: true, make: (s) => buzz(s.target_db, s) },
-    { label: "Buzz with this step’s spectrum", loop: true, make: (s, n) => buzz(n.spectrum, s) },
-  ],
-  actions: [
-    {
-      label: "Run",
-      run: (api) => {
-        let next = 0;
-        api.animate(() => {
-          api.set({ record: next });
-          return ++next < RECORDS;
-        }, 250);
+    sound("Target", () => RECORDS),
+    sound("This step", (s) => s.record),
+    sound("Every step, then the target", () => 0, {
+      loop: false,
+      make: (s, n, view) => inTurn(s, view),
+      during(seconds, { view, state, set, redraw }) {
+        const length = stride(state, view) / state.rate;
+        const at = seconds === null ? null : Math.min(RECORDS, Math.floor(seconds / length));
+        const inside = seconds === null ? 0 : seconds - at * length;
+        const sounding = at !== null && inside < length - GAP_S;
+        view.heard = sounding ? { at, seconds: inside } : null;
+        if (at !== null && at < RECORDS && at !== state.record) set({ record: at });
+        else redraw();
       },
-    },
+    }),
   ],
   pointer(x, y, type, { set, view, state }) {
     if (type === "up") return;

@@ -35,4 +35,5 @@ KIND = Kind(
         ),
     },
     twin=twin,
+    play_db=-17,
 )

@@ -23,6 +23,7 @@ import { add } from "./kit/levels.js";
 import { clamp, fixed, range, replaced } from "./kit/numbers.js";
 import { split, tickText } from "./kit/plot.js";
 import { harmonics } from "./kit/tone.js";
+import { workshop } from "./kit/work.js";
 
 const VOICES = ["Violin", "Clarinet", "Saxophone", "Cello"];
 
@@ -74,41 +75,43 @@ export function compute(s) {
 }
 
 // What a voice sounds like does not depend on the mixer: made once for each kind of pitch, when it is first wanted.
-const made = {};
-function stems(pitch) {
-  return (made[pitch] ??= unpack().map((voice, v) => {
-    const f0 = voice.f0[PITCHES.indexOf(pitch)];
-    const frames = voice.parts.map((row, i) => {
+const made = Object.fromEntries(PITCHES.map((pitch) => [pitch, []]));
+function* players(pitch) {
+  const done = made[pitch];
+  const stems = unpack();
+  while (done.length < stems.length) {
+    yield done.length / stems.length;
+    const v = done.length;
+    const f0 = stems[v].f0[PITCHES.indexOf(pitch)];
+    const frames = stems[v].parts.map((row, i) => {
       const kept = row.map((a, k) => ((k + 1) * f0[i] < RATE / 2 ? a : 0));
       const amplitude = kept.reduce((a, b) => a + b, 0);
       return {
         amplitude,
         shares: Float64Array.from(kept, (a) => (amplitude ? a / amplitude : 0)),
-        noise: voice.noise[i],
+        noise: stems[v].noise[i],
       };
     });
     // Silent frames in front: each voice has another stretch of the one noise that there is.
     const silence = range(SILENT_FRAMES * v, () => ({ noise: new Float64Array(BANDS) }));
     const breath = hiss({ frames: [...silence, ...frames] }).subarray(SILENT_FRAMES * v * HOP);
-    return add(harmonics({ f0, frames }), breath);
-  }));
+    yield (v + 0.5) / stems.length;
+    done.push(add(harmonics({ f0, frames }), breath));
+  }
 }
-const LOUDER = 24;
 function mixed(s, n) {
-  const voices = stems(s.pitch);
+  for (const _ of players(s.pitch));
+  const voices = made[s.pitch];
   const N = FRAMES * HOP;
   const [left, right] = [n.left, n.right].map((g) => {
     const ear = new Float32Array(N);
     voices.forEach((x, v) => {
-      const a = g[v] * 10 ** (LOUDER / 20);
+      const a = g[v];
       const late = n.late[v];
       if (a) for (let i = late; i < N; i++) ear[i] += a * x[i - late];
     });
     return ear;
   });
-  let top = 0;
-  for (const ear of [left, right]) for (const x of ear) top = Math.max(top, Math.abs(x));
-  if (top > 3) for (const ear of [left, right]) for (let i = 0; i < N; i++) ear[i] *= 3 / top;
   left.right = right;
   return left;
 }
@@ -189,7 +192,8 @@ export const figure = {
       ? [["latest", `${VOICES[1]}, ${fixed((1000 * n.late[1]) / RATE, 0)} ms`]]
       : [["onsets", "together"]]),
   ],
-  sounds: [{ label: `Play, ${LOUDER} dB louder`, loop: true, make: mixed }],
+  sounds: [{ label: "Play", loop: true, phrase: true, prepare: (s) => players(s.pitch), make: mixed }],
+  workshop,
   actions: [
     { label: "All in one place", run: (api) => api.set({ pans: everywhere(0) }) },
     { label: "Spread", run: (api) => api.set({ pans: [-0.8, -0.25, 0.3, 0.75] }) },

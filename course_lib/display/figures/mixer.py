@@ -134,7 +134,7 @@ def twin(state: State) -> dict[str, Any]:
 
 
 def mixer_sound(state: State, white: Tensor) -> Tensor:
-    """What is heard, (2, n_samples), before the page makes it louder.
+    """What is heard, (2, n_samples), before the figure's gain.
 
     Args:
         state: of the figure.
@@ -183,6 +183,7 @@ KIND = Kind(
         "pitch": Choice("played", PITCHES),
     },
     twin=twin,
+    play_db=18,
     data=page_data,
 )
 

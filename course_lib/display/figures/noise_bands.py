@@ -86,4 +86,5 @@ KIND = Kind(
         "noise": Choice("even", ("even", "raised")),
     },
     twin=twin,
+    play_db=1.5,
 )

@@ -23,7 +23,7 @@ import { uniformNoise } from "./kit/noise.js";
 import { TAU, between, clamp, fixed, hertz, mean, noteName, range, replaced } from "./kit/numbers.js";
 import { tone } from "./kit/tone.js";
 
-const GAIN = 30;
+const NOISE_LOUDER = 24;
 const NAMES = ["volume", "fluctuation", "peak position", "vibrato", "brightness", "attack noise"];
 
 // ---- the note ----
@@ -217,13 +217,12 @@ function hiss(n) {
     }
   return out;
 }
-// A little silence first, so that the page's own fade does not soften the attack.
-function heard(sound, db) {
-  const lead = 800;
+// A little silence first, so that no fade softens the attack.
+function heard(sound) {
+  const lead = 320;
   const end = sound.length;
-  const gain = 10 ** (db / 20);
   const out = new Float32Array(lead + end);
-  for (let i = 0; i < end; i++) out[lead + i] = gain * sound[i] * Math.min(1, i / 16, (end - i) / 480);
+  for (let i = 0; i < end; i++) out[lead + i] = sound[i] * Math.min(1, i / 16, (end - i) / 480);
   return out;
 }
 
@@ -398,16 +397,17 @@ export const figure = {
   ],
   sounds: [
     {
-      label: `Play, ${GAIN} dB louder`,
+      label: "Play",
       make: (s, n) => {
         const noise = hiss(n);
-        return heard(
-          played(s, n).map((v, i) => v + noise[i]),
-          GAIN,
-        );
+        return heard(played(s, n).map((v, i) => v + noise[i]));
       },
     },
-    { label: "Noise alone, 44 dB louder", make: (s, n) => heard(hiss(n), 44) },
+    {
+      label: `Noise alone, ${NOISE_LOUDER} dB louder than in the note`,
+      louder: () => NOISE_LOUDER,
+      make: (s, n) => heard(hiss(n)),
+    },
   ],
   actions: [
     {

@@ -104,4 +104,5 @@ KIND = Kind(
         "drawn_db": Numbers((0.0,) * KNOTS, -DRAWN_DB, DRAWN_DB),
     },
     twin=twin,
+    play_db=30,
 )

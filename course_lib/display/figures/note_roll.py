@@ -36,4 +36,5 @@ KIND = Kind(
         "chosen": Number(4, 1, 6, whole=True),
     },
     twin=twin,
+    play_db=-11,
 )

@@ -46,4 +46,5 @@ KIND = Kind(
         "sample_rate": Choice(8000, (8000, 16000)),
     },
     twin=twin,
+    play_db=-8,
 )

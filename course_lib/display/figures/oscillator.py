@@ -36,4 +36,6 @@ KIND = Kind(
         "phase_deg": Number(0, -180, 180),
     },
     twin=twin,
+    play_db=-14,
+    level_is_taught="the amplitude is one of its three sliders",
 )

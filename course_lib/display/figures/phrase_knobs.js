@@ -21,7 +21,7 @@ import {
 import { bytes } from "./kit/data.js";
 import { mount } from "./kit/figure.js";
 import { hiss } from "./kit/hiss.js";
-import { add, louder } from "./kit/levels.js";
+import { add } from "./kit/levels.js";
 import { clamp, fixed, mean, noteName, range } from "./kit/numbers.js";
 import { harmonics } from "./kit/tone.js";
 
@@ -114,8 +114,7 @@ export function compute(s) {
   };
 }
 
-const LOUDER = 21;
-const whole = (heard) => louder(add(harmonics(heard), hiss(heard)), LOUDER);
+const whole = (heard) => add(harmonics(heard), hiss(heard));
 const change = (s, c, n, v) => ({ [CONTROLS[c]]: s[CONTROLS[c]].map((old, i) => (s.all || i === n ? v : old)) });
 const none = () => Object.fromEntries(CONTROLS.map((name) => [name, range(N_NOTES, () => -1)]));
 const PLAYER_NAMES = [
@@ -228,7 +227,7 @@ export const figure = {
     ["knobs", range(KNOBS, (c) => fixed(knob(s, s.note - 1, c), 2)).join(" ")],
   ],
   sounds: [
-    { label: `Play, ${LOUDER} dB louder`, loop: true, make: (s, n) => whole(n.heard) },
+    { label: "Play", loop: true, phrase: true, make: (s, n) => whole(n.heard) },
     {
       label: "Play this note",
       make: (s, n) => {

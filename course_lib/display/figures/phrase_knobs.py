@@ -212,6 +212,7 @@ KIND = Kind(
         "player": Choice(0, tuple(range(PLAYERS))),
     },
     twin=twin,
+    play_db=21,
     data=page_data,
 )
 

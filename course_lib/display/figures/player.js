@@ -18,9 +18,10 @@ import { convolve } from "./kit/convolve.js";
 import { bytes } from "./kit/data.js";
 import { mount } from "./kit/figure.js";
 import { hiss } from "./kit/hiss.js";
-import { add, tame } from "./kit/levels.js";
+import { add } from "./kit/levels.js";
 import { TAU, between, clamp, decibels, fixed, noteName, range, replaced } from "./kit/numbers.js";
 import { harmonics } from "./kit/tone.js";
+import { workshop } from "./kit/work.js";
 
 // ---- the decoder ----
 // A matrix is kept as whole numbers from −127 to 127 and one scale a row.
@@ -135,14 +136,26 @@ function room() {
   const scales = new Float32Array(bytes(MODEL.room_scales).buffer);
   return Float64Array.from(taps, (v, i) => v * scales[Math.floor(i / MODEL.room_block)]);
 }
-function whole(s, n) {
-  const dry = add(harmonics(n.heard), hiss(n.heard));
-  const wet = Float32Array.from(convolve(dry, room()));
-  return [dry, wet.map((v) => v * s.room)];
+// The player's sound and the room's answer to it: the last one is kept.
+let played = {};
+function* inRoomByParts(n) {
+  if (played.heard === n.heard) return;
+  yield 0;
+  const tone = harmonics(n.heard);
+  yield 0.2;
+  const dry = add(tone, hiss(n.heard));
+  yield 0.5;
+  played = { heard: n.heard, dry, wet: Float32Array.from(convolve(dry, room())) };
 }
+function inRoom(n) {
+  for (const _ of inRoomByParts(n));
+  return played;
+}
+const prepare = (s, n) => inRoomByParts(n);
 // ---- the picture ----
 const seconds = (k) => (k / (KNOTS - 1)) * (FRAMES / FPS);
 const chosen = (s) => s.point - 1;
+const NOISE_LOUDER = 28;
 export const figure = {
   controls: [
     { key: "transpose", label: "Transpose", step: 1, show: (v) => `${fixed(v, 0)} semitones` },
@@ -227,11 +240,16 @@ export const figure = {
     ];
   },
   sounds: [
-    { label: "Play", make: (s, n) => tame(add(...whole(s, n))) },
-    { label: "Harmonics", make: (s, n) => tame(harmonics(n.heard)) },
-    { label: "Noise", make: (s, n) => tame(hiss(n.heard)) },
-    { label: "Room", make: (s, n) => tame(whole(s, n)[1]) },
+    { label: "Play", prepare, make: (s, n) => inRoom(n).dry.map((v, i) => v + s.room * played.wet[i]) },
+    { label: "Harmonics", make: (s, n) => harmonics(n.heard) },
+    {
+      label: `Noise, ${NOISE_LOUDER} dB louder than in the whole`,
+      louder: () => NOISE_LOUDER,
+      make: (s, n) => hiss(n.heard),
+    },
+    { label: "Room", prepare, make: (s, n) => inRoom(n).wet.map((v) => s.room * v) },
   ],
+  workshop,
   actions: [
     {
       label: "One long note",

@@ -139,5 +139,6 @@ KIND = Kind(
         "point": Number(9, 1, KNOTS, whole=True),
     },
     twin=twin,
+    play_db=4,
     data=page_data,
 )

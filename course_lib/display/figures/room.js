@@ -1,5 +1,5 @@
 // A room of a few numbers: noise that dies away, its treble sooner than its bass, some time after the direct sound.
-import { BLOCK, DRY, FLOOR, RATE, SPLIT_HZ, TAPS } from "./room.py";
+import { BLOCK, DRY, FLOOR, LEAD, RATE, SPLIT_HZ, TAPS } from "./room.py";
 import { convolve } from "./kit/convolve.js";
 import { mount } from "./kit/figure.js";
 import { dice } from "./kit/noise.js";
@@ -83,10 +83,12 @@ export function compute(s) {
 
 function drySound(s) {
   const { low, high } = noiseBands();
-  return Float64Array.from({ length: DRY }, (_, i) => {
+  return Float64Array.from({ length: DRY }, (_, n) => {
+    const i = n - LEAD; // the clap begins at once, so silence stands before it
     const t = i / RATE;
+    if (t < 0) return 0;
     if (s.sound === "clap") return (low[i] + high[i]) * Math.exp(-t / 0.004);
-    const fade = Math.min(1, t / 0.005, (DRY - i) / 800);
+    const fade = Math.min(1, t / 0.005, (DRY - n) / 800);
     let sum = 0;
     for (let k = 1; k <= 8; k++) sum += (Math.sin(TAU * 330 * k * t) * Math.exp(-t * (4 + 2 * k))) / k;
     return 0.5 * fade * sum;

@@ -17,6 +17,7 @@ from course_lib.effects.reverb import reverb
 from course_lib.effects.rooms import energy_decay_db, measure_rt60
 
 RATE, TAPS, DRY = 16_000, 32_000, 8000  # Hz, samples of the room and of the sound in it
+LEAD = 320  # samples of silence at the beginning of the sound
 BLOCK, FLOOR = 125, -80  # samples a bar and dB, of the picture
 SPLIT_HZ = 1500  # between bass and treble
 
@@ -45,15 +46,15 @@ def room_response(state: State) -> Tensor:
 
 def room_sounds(state: State) -> tuple[Tensor, Tensor]:
     """What the figure plays: dry (n_samples,), and in the room (n_samples + n_taps,)."""
-    time = np.arange(DRY) / RATE
+    time = np.arange(DRY - LEAD) / RATE
     if state["sound"] == "clap":
         low, high = _noise_bands()
-        dry = (low + high)[:DRY] * np.exp(-time / 0.004)
+        dry = (low + high)[: DRY - LEAD] * np.exp(-time / 0.004)
     else:
-        fade = np.minimum(np.minimum(1, time / 0.005), (DRY - np.arange(DRY)) / 800)
+        fade = np.minimum(np.minimum(1, time / 0.005), (DRY - LEAD - np.arange(DRY - LEAD)) / 800)
         dry = sum(np.sin(2 * np.pi * 330 * k * time) * np.exp(-time * (4 + 2 * k)) / k for k in range(1, 9))
         dry = 0.5 * fade * dry
-    sound = torch.from_numpy(dry)
+    sound = torch.from_numpy(np.concatenate([np.zeros(LEAD), dry]))
     return sound, reverb(torch.nn.functional.pad(sound, (0, TAPS)), room_response(state))
 
 
@@ -84,4 +85,5 @@ KIND = Kind(
         "sound": Choice("clap", ("clap", "note")),
     },
     twin=twin,
+    level_is_taught="the room stands at its level beside the direct sound: that is one of the four numbers",
 )

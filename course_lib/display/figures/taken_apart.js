@@ -15,7 +15,7 @@ import {
 import { bytes } from "./kit/data.js";
 import { mount } from "./kit/figure.js";
 import { hiss } from "./kit/hiss.js";
-import { add, louder } from "./kit/levels.js";
+import { add } from "./kit/levels.js";
 import { clamp, fixed, hertz, noteName, range } from "./kit/numbers.js";
 import { harmonics } from "./kit/tone.js";
 
@@ -66,7 +66,7 @@ export function compute(s) {
   };
 }
 
-const LOUDER = 20;
+const NOISE_LOUDER = 26;
 const midi = (f) => 69 + 12 * Math.log2(f / 440);
 const frame = (s) => Math.min(FRAMES - 1, Math.round(s.at_s * FPS));
 export const figure = {
@@ -177,9 +177,13 @@ export const figure = {
     ];
   },
   sounds: [
-    { label: `Play, ${LOUDER} dB louder`, make: (s, n) => louder(add(harmonics(n.heard), hiss(n.heard)), LOUDER) },
-    { label: "Harmonics", make: (s, n) => louder(harmonics(n.heard), LOUDER) },
-    { label: "Noise", make: (s, n) => louder(hiss(n.heard), LOUDER) },
+    { label: "Play", make: (s, n) => add(harmonics(n.heard), hiss(n.heard)) },
+    { label: "Harmonics", make: (s, n) => harmonics(n.heard) },
+    {
+      label: `Noise, ${NOISE_LOUDER} dB louder than in the phrase`,
+      louder: () => NOISE_LOUDER,
+      make: (s, n) => hiss(n.heard),
+    },
   ],
   actions: [
     {

@@ -118,5 +118,6 @@ KIND = Kind(
         "at_s": Number(0.5, 0, 2),
     },
     twin=twin,
+    play_db=27,
     data=page_data,
 )

@@ -52,4 +52,5 @@ KIND = Kind(
         "window": Choice("hann", ("hann", "rectangular")),
     },
     twin=twin,
+    play_db=-17,
 )

@@ -123,7 +123,7 @@ export const figure = {
     {
       label: "Play a 1 kHz tone of that A-weighted level",
       loop: true,
-      make: (s, n) => tones([[1000, Math.min(1, 10 ** (n.loudness / 20))]], RATE),
+      make: (s, n) => tones([[1000, 10 ** (n.loudness / 20)]], RATE),
     },
   ],
   // All three of one A-weighted level, −20 dB.

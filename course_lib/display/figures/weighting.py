@@ -47,4 +47,5 @@ KIND = Kind(
         "partial": Number(2, 1, 3, whole=True),
     },
     twin=twin,
+    level_is_taught="the two sounds are compared by their level",
 )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import torch
 from course_lib.core.checks import as_tensor, check_audio, check_finite, check_sample_rate
 from course_lib.display.live import LiveFigure, live_figure
 from course_lib.display.plots.axes import COLOURS, as_numpy, axes_or_new, labelled
+from course_lib.effects.levels import fade_cuts, gain_to_level
 from course_lib.fitting.landscapes import local_minima
 from course_lib.fitting.losses import stft_magnitude
 
@@ -113,7 +115,10 @@ def plot_history(
 
 
 def animate_history(history: History, target: Any, sample_rate: float) -> LiveFigure:
-    """Show a fit as a live figure: drag through its steps, see the spectrum approach the target's.
+    """Show a fit as a live figure: step through it, hear each step's sound, see its spectrogram beside the target's.
+
+    Seven of the recorded steps are kept, close together at the beginning, where most happens, and of each the 0.8 s in
+    which the target is loudest. One gain for all, which the figure states, brings the loudest of them to −20 dB.
 
     Args:
         history: what `fit` returned, for one sound (n_samples,).
@@ -121,14 +126,15 @@ def animate_history(history: History, target: Any, sample_rate: float) -> LiveFi
         sample_rate: Hz.
 
     Returns:
-        A live figure of kind "history", with twelve of the recorded steps.
+        A live figure of kind "history".
 
     Raises:
         ValueError: an empty history, sounds in a batch, a target of another length.
 
     Chapter: book/sines/fitting.ipynb
     """
-    from course_lib.display.figures.history import BANDS, RECORDS
+    from course_lib.display.figures.history import BANDS, CURVE, EXCERPT_S, LEVEL_DB, RECORDS
+    from course_lib.display.figures.kit.data import as_flac
 
     rate = check_sample_rate(sample_rate)
     if not history.sounds:
@@ -139,15 +145,44 @@ def animate_history(history: History, target: Any, sample_rate: float) -> LiveFi
             "needs one sound and its target, (n_samples,) both; "
             f"got {tuple(history.sound.shape)} and {tuple(goal.shape)}"
         )
-    chosen = np.linspace(0, len(history.steps) - 1, RECORDS).round().astype(int)
+    chosen = _spread(history.steps, RECORDS)
+    begin, end = _loudest_stretch(goal, round(EXCERPT_S * rate))
+    whole = [*(history.sounds[i] for i in chosen), goal]
+    kept = [fade_cuts(check_audio(x).detach().squeeze()[begin:end], rate) for x in whole]
+    gain = gain_to_level(kept, rate, LEVEL_DB)
+    last = history.steps[-1]
     return live_figure(
         "history",
         steps=[history.steps[i] for i in chosen],
         losses=[history.losses[history.steps[i]] for i in chosen],
+        curve=[history.losses[i] for i in np.linspace(0, last, CURVE).round().astype(int)],
         spectra_db=[level for i in chosen for level in _band_levels(history.sounds[i], BANDS)],
         target_db=_band_levels(goal, BANDS),
-        max_hz=rate / 2,
+        rate=round(rate),
+        begin_s=begin / rate,
+        gain_db=round(20 * math.log10(gain), 1),
+        sounds=[as_flac(10 ** (round(20 * math.log10(gain), 1) / 20) * x, round(rate)) for x in kept],
     )
+
+
+def _spread(steps: Sequence[int], count: int) -> list[int]:
+    """Which of some steps to keep, first and last included: they lie ever further apart."""
+    last = steps[-1]
+    wanted = [last * (i / (count - 1)) ** 2.5 for i in range(count)]
+    chosen: list[int] = []
+    for i, step in enumerate(wanted):
+        first = min(chosen[-1] + 1, len(steps) - 1) if chosen else 0
+        free = range(first, max(first + 1, len(steps) - (count - 1 - i)))
+        chosen.append(min(free, key=lambda j: abs(steps[j] - step)))
+    return chosen
+
+
+def _loudest_stretch(sound: torch.Tensor, length: int) -> tuple[int, int]:
+    """Where a sound has the most energy: begin and end of so many samples, or of all if there are not more."""
+    length = min(length, len(sound))
+    total = torch.nn.functional.pad(sound.detach().double().square().cumsum(0), (1, 0))
+    begin = int((total[length:] - total[:-length]).argmax())
+    return begin, begin + length
 
 
 def _band_levels(sound: Any, n_bands: int) -> list[float]:

@@ -125,8 +125,8 @@ export const ballFigure = ({ more = [], compute, xTicks, actions = [] }) => ({
       label: "Play both",
       loop: true,
       make: (s, n, view) => {
-        const ball = tones([[Math.round(ballAt(view)), 0.5]], 16000);
-        return toneInNoise(s.target_hz, s.noise_db).map((v, i) => v / 2 + ball[i]);
+        const ball = tones([[Math.round(ballAt(view)), 1]], 16000);
+        return toneInNoise(s.target_hz, s.noise_db).map((v, i) => v + ball[i]);
       },
     },
   ],

@@ -7,26 +7,36 @@
 //   draw       ({ g, width, height, p: colours, plot, view }, state, numbers); view is its own, kept between drawings
 //   describe   (state, numbers, view) → the picture in words, for who does not see it
 //   readout    (state, numbers, view) → [[name, value as text]]
-//   sounds     [{ label, make(state, numbers, view) → samples, loop, rate(state) }]
+//   sounds     [{ label, make(state, numbers, view) → samples; the left ear's, if they have a property `right` }]; also
+//              loop: over again, `phrase` if it has a seam; rate(state): if not 16000 Hz; louder(state): dB beyond the
+//              figure's own level, which its label says; during(seconds, api): called again and again while it plays, at the end with null;
+//              prepare(state, numbers): see work.js, needs `workshop`
+//   load       (state, view) → promise, for what must be there before a sound can be made
+//   workshop   that of work.js, if a sound takes long
 //   actions    [{ label, run(api) }], if any
 //   pointer    (x, y, "down" | "move" | "up", api), if it can be dragged; grabs(x, y, view): the page must not scroll
-import { TITLE } from "../<kind>.py";
+import { PLAY_DB, TITLE } from "../<kind>.py";
 import { choice, completed, slider } from "./controls.js";
+import { levelText, rendered } from "./levels.js";
 import { clamp } from "./numbers.js";
 import { coloured, framed, h, watchTheme } from "./page.js";
 import { plot } from "./plot.js";
 import { player } from "./sound.js";
 
-export function mount({ model, el }, figure) {
+export function mount({ model, el, whole }, figure) {
   const state = { ...model.get("state") };
   const view = {};
   const sound = player();
+  const beside = figure.workshop?.(figure, whole);
   const syncs = [];
   const buttons = [];
   let numbers;
   let playing = null;
   let timer = 0;
   let replay = 0;
+  let asked = 0;
+  let watch = 0;
+  let loading;
   let own = "";
   const calm = matchMedia("(prefers-reduced-motion: reduce)");
   const controls = completed(figure.controls);
@@ -38,6 +48,7 @@ export function mount({ model, el }, figure) {
   const readout = h("output", { class: "ddsp-readout", "aria-live": "off" });
   const rows = h("div", { class: "ddsp-controls" });
   const bar = h("div", { class: "ddsp-buttons" });
+  const note = h("span", { class: "ddsp-note", role: "status" });
   root.append(canvas, readout, rows, bar);
 
   // What actions and the pointer may do.
@@ -102,19 +113,59 @@ export function mount({ model, el }, figure) {
         if (playing?.loop) start(playing);
       }, 50);
   }
+  function load() {
+    loading = figure.load?.(state, view).then(
+      () => {
+        loading = null;
+        paint();
+      },
+      () => {
+        note.textContent = "this browser cannot decode the sounds";
+      },
+    );
+  }
   function start(s) {
+    const mine = ++asked;
     playing = s;
-    sound.play(s.make(state, numbers, view), s.rate?.(state) ?? 16000, !!s.loop, () => {
-      playing = null;
-      label();
-    });
     label();
+    if (loading) return loading.then(() => !loading && mine === asked && start(s));
+    if (!s.prepare) return play(s, rendered(s, state, numbers, view));
+    // What takes no longer than a glance needs no sign of work.
+    let share = 0;
+    const sign = setInterval(() => {
+      if (mine === asked) note.textContent = share < 1 ? `working… ${Math.round(100 * share)} %` : "working…";
+    }, 100);
+    const report = (done) => {
+      share = done;
+    };
+    beside
+      .make(s, state, numbers, report)
+      .then((made) => made && mine === asked && play(s, made))
+      .finally(() => clearInterval(sign));
+  }
+  function play(s, made) {
+    note.textContent = levelText(made);
+    sound.play(made, !!s.loop, () => stopped());
+    clearInterval(watch);
+    if (s.during) watch = setInterval(() => sound.seconds !== null && s.during(sound.seconds, api), 40);
+  }
+  function figureLevel() {
+    const db = PLAY_DB + (figure.sounds[0].louder?.(state) ?? 0);
+    return levelText({ db, wanted_db: db });
+  }
+  function stopped() {
+    asked++;
+    clearInterval(watch);
+    playing?.during?.(null, api);
+    playing = null;
+    note.textContent = figureLevel();
+    label();
+    paint();
   }
   function toggle(s) {
     if (playing) sound.stop();
     if (playing !== s) return start(s);
-    playing = null;
-    label();
+    stopped();
   }
   function label() {
     for (const [b, s] of buttons) {
@@ -133,12 +184,13 @@ export function mount({ model, el }, figure) {
     syncs.push(sync);
   }
   for (const s of figure.sounds) {
-    const title = "Fixed level: full scale is played at 0.3";
-    const b = h("button", { class: "ddsp-play", type: "button", title, onclick: () => toggle(s) });
+    const b = h("button", { class: "ddsp-play", type: "button", onclick: () => toggle(s) });
     buttons.push([b, s]);
     bar.append(b);
   }
   for (const a of figure.actions ?? []) bar.append(h("button", { type: "button", onclick: () => a.run(api) }, a.label));
+  bar.append(note);
+  note.textContent = figureLevel();
   label();
   if (figure.pointer) drag(canvas, figure, api);
 
@@ -148,10 +200,12 @@ export function mount({ model, el }, figure) {
     Object.assign(state, next);
     own = JSON.stringify(state);
     numbers = figure.compute(state);
+    load();
     paint();
   };
   model.on("change:state", changed);
   numbers = figure.compute(state);
+  load();
   paint();
   let seen = canvas.clientWidth;
   const size = new ResizeObserver(() => {
@@ -164,7 +218,9 @@ export function mount({ model, el }, figure) {
   return () => {
     api.halt();
     clearTimeout(replay);
+    clearInterval(watch);
     sound.close();
+    beside?.close();
     size.disconnect();
     unwatch();
     model.off?.("change:state", changed);

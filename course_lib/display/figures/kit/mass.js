@@ -20,12 +20,8 @@ export function noisy(sound, db, seed) {
   const noise = level ? whiteNoise(sound.length, seed) : sound;
   return sound.map((v, i) => v + level * noise[i]);
 }
-// One second of a sine at full scale with its noise, at whatever level lets both through.
-export function toneInNoise(f, db = CLEAN_DB) {
-  const tone = tones([[f, 1]], 16000);
-  const level = noiseLevel(tone, db);
-  return noisy(tone, db, 2).map((v) => v / (1 + level));
-}
+// One second of a sine at full scale with its noise.
+export const toneInNoise = (f, db = CLEAN_DB) => noisy(tones([[f, 1]], 16000), db, 2);
 export function sineWave(f, n, rate, shape = Math.sin) {
   const x = new Float64Array(n);
   for (let i = 0; i < n; i++) x[i] = shape((TAU * f * i) / rate);

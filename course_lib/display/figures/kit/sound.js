@@ -1,26 +1,38 @@
 // Sounds of sines, and the player of a figure.
 import { alone } from "./alone.js";
-import { TAU, clamp } from "./numbers.js";
+import { FADE_S } from "./levels.js";
+import { TAU } from "./numbers.js";
 
 // One second of sines [whole Hz, amplitude, phase]: whole hertz make a loop without a seam.
 export function tones(partials, rate) {
   const sine = Float64Array.from({ length: rate }, (_, i) => Math.sin((TAU * i) / rate));
   const out = new Float32Array(rate);
   for (const [f, a, phase = 0] of partials) {
-    const shift = Math.round((phase / TAU) * rate);
-    if (a) for (let i = 0; i < rate; i++) out[i] += a * sine[(((f * i + shift) % rate) + rate) % rate];
+    if (!a) continue;
+    const step = ((f % rate) + rate) % rate;
+    let at = ((Math.round((phase / TAU) * rate) % rate) + rate) % rate;
+    for (let i = 0; i < rate; i++) {
+      out[i] += a * sine[at];
+      at += step;
+      if (at >= rate) at -= rate;
+    }
   }
   return out;
 }
 
-// One context a figure. The level is fixed, full scale is played at 0.3, and never normalised; fades take 30 ms.
-// A sound is its samples; where they have a property `right`, they are the left ear's.
+// One context a figure. It plays what it is given, as it is: what turns a sound up or down stands in levels.js.
 export function player() {
   let ctx;
   let now;
+  // Linear, so that a loop that replaces another one at the same place keeps its level.
+  const ramp = ({ gain: { gain } }, to) => {
+    gain.cancelScheduledValues(ctx.currentTime);
+    gain.setValueAtTime(gain.value, ctx.currentTime);
+    gain.linearRampToValueAtTime(to, ctx.currentTime + FADE_S);
+  };
   const fade = (v) => {
-    v.gain.gain.setTargetAtTime(0, ctx.currentTime, 0.01);
-    v.source.stop(ctx.currentTime + 0.08);
+    ramp(v, 0);
+    v.source.stop(ctx.currentTime + 2 * FADE_S);
   };
   const sole = alone(() => {
     const voice = now;
@@ -29,7 +41,7 @@ export function player() {
     voice?.ended();
   });
   return {
-    play(samples, rate, loop, ended) {
+    play({ ears, rate }, loop, ended) {
       sole.begin();
       if (ctx && ctx.wanted !== rate) {
         ctx.close();
@@ -45,22 +57,19 @@ export function player() {
         ctx.wanted = rate;
       }
       ctx.resume();
-      const ears = samples.right ? [samples, samples.right] : [samples];
-      const buffer = ctx.createBuffer(ears.length, samples.length, rate);
+      const buffer = ctx.createBuffer(ears.length, ears[0].length, rate);
       const source = ctx.createBufferSource();
       const gain = ctx.createGain();
       ears.forEach((ear, i) => {
-        buffer.copyToChannel(
-          Float32Array.from(ear, (v) => clamp(v * 0.3, -1, 1)),
-          i,
-        );
+        buffer.copyToChannel(ear, i);
       });
       source.buffer = buffer;
       source.loop = loop;
-      gain.gain.value = 0;
-      gain.gain.setTargetAtTime(1, ctx.currentTime, 0.01);
       source.connect(gain).connect(ctx.destination);
       const voice = { source, gain, ended, since: ctx.currentTime };
+      // A sound that is played once has its own beginning; a loop begins anywhere.
+      gain.gain.value = loop ? 0 : 1;
+      if (loop) ramp(voice, 1);
       // A loop that replaces a loop goes on at the same place, so that the phase does not jump.
       const offset = loop && now ? (ctx.currentTime - now.since) % buffer.duration : 0;
       voice.since -= offset;
@@ -74,6 +83,10 @@ export function player() {
       };
       if (now) fade(now);
       now = voice;
+    },
+    // Seconds since the beginning of what sounds, or null.
+    get seconds() {
+      return now ? (ctx.currentTime - now.since) % now.source.buffer.duration : null;
     },
     stop() {
       if (now) fade(now);
