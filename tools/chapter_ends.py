@@ -85,7 +85,7 @@ def with_ends(notebook: dict[str, Any], stem: str) -> dict[str, Any]:
             prose(ASK[0], "## Check yourself\n\nThree questions, and answers that explain themselves."),
             code(ASK[1], f'{needs}live_figure("questions", chapter="{stem}")', shown(stem)),
         ]
-    keep = '`save_progress("progress.json")` writes this to a small file, and `load_progress` reads it again.'
+    keep = "What you have checked is kept, also when the kernel restarts."
     end = [
         prose(END[0], f"How far are you? {keep}"),
         code(END[1], f'from course_lib import progress\n\nprogress("{stem}")', printed(stem)),

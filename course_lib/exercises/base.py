@@ -26,7 +26,7 @@ from course_lib.exercises.reading import (
     whole,
     you_give,
 )
-from course_lib.exercises.record import remember
+from course_lib.exercises.store import keep
 from course_lib.exercises.verdict import MARKS, NotAttempted, Status, Stopped, Verdict, Wrong
 
 # What the modules of the chapters need.
@@ -103,11 +103,13 @@ class Exercise:
     def check(self, answer: Any) -> None:
         """Judge an answer, print the verdict in one line, and remember it for `progress`."""
         status, message, printed = self.judge(answer)
-        remember(self.id, status)
+        remark = keep(self.id, status)
         if printed:
             print(textwrap.indent(f"Your function printed\n{textwrap.indent(printed, '  ')}", "  "))
         name = {"not attempted": "Not attempted yet", "wrong": "Not right yet", "right": "Right"}[status]
         print(f"{MARKS[status]} {name}: {message}")
+        if remark:
+            print(remark)
 
     def hint(self) -> None:
         """Show the hints, folded, from gentle to plain."""
