@@ -1126,3 +1126,55 @@ SLIPS |= {
         (lambda b, p, q: 440 * 2 ** ((b - 69) / 12) * p / q, "in Hz"),
     ],
 }
+
+
+# --- A picture of sound ---------------------------------------------------------------------------------------------
+
+
+def hand_in_numpy(sound, frequency_hz, sample_rate):
+    turn = np.exp(-2j * np.pi * frequency_hz / sample_rate * np.arange(len(sound)))
+    return 2 * np.abs(np.mean(np.asarray(sound) * turn))
+
+
+def hand_in_two_sums(sound, frequency_hz, sample_rate):
+    x, n = [float(value) for value in sound], len(sound)
+    angles = [2 * math.pi * frequency_hz / sample_rate * i for i in range(n)]
+    across = sum(a * math.cos(phi) for a, phi in zip(x, angles, strict=True))
+    along = sum(a * math.sin(phi) for a, phi in zip(x, angles, strict=True))
+    return 2 / n * math.hypot(across, along)
+
+
+def spectrum_in_numpy(samples):
+    window = scipy.signal.get_window("hann", len(samples))
+    return 20 * np.log10(np.maximum(np.abs(np.fft.rfft(samples.numpy() * window)) * 2 / window.sum(), 1e-6))
+
+
+def window_by_doubling(apart_hz, sample_rate):
+    n = 4
+    while n < 2 * sample_rate / apart_hz:
+        n *= 2
+    return n
+
+
+RIGHT |= {
+    "picture_of_sound-1": [hand_in_numpy, hand_in_two_sums],
+    "picture_of_sound-2": [spectrum_in_numpy, lambda x: spectrum_in_numpy(x).astype(np.float32).tolist()],
+    "picture_of_sound-3": [window_by_doubling, lambda d, r: torch.tensor(float(window_by_doubling(d, r)))],
+}
+SLIPS |= {
+    "picture_of_sound-1": [
+        (lambda *a: hand_in_numpy(*a) / 2, "half of it"),
+        (lambda x, f, r: hand_in_numpy(x, f * 180 / math.pi, r), "degrees"),
+        (lambda *a: hand_in_numpy(*a) ** 2, "a power"),
+    ],
+    "picture_of_sound-2": [
+        (lambda x: spectrum_in_numpy(x) / 2, "for powers"),
+        (lambda x: spectrum_in_numpy(x) - 20 * math.log10(2), "6 dB too low"),
+        (lambda x: 10 ** (spectrum_in_numpy(x) / 20), "not yet decibels"),
+    ],
+    "picture_of_sound-3": [
+        (lambda d, r: window_by_doubling(2 * d, r), "where two are asked for"),
+        (lambda d, r: 2 * r / d, "power of two"),
+        (lambda d, r: window_by_doubling(d, r) / r, "in seconds"),
+    ],
+}
