@@ -15,6 +15,9 @@ settings.load_profile("course")
 
 ROOT = Path(__file__).resolve().parent.parent
 
+# No test writes into the home folder of whoever runs it; those of the file itself have a home of their own.
+os.environ.setdefault("COURSE_PROGRESS", "0")
+
 # Two processes that write numba's cache at the same time can leave one that crashes every later process. So each worker
 # has its own, and so have the kernels and programs that it starts.
 _WORKER = os.environ.get("PYTEST_XDIST_WORKER", "main")

@@ -85,9 +85,10 @@ def with_ends(notebook: dict[str, Any], stem: str) -> dict[str, Any]:
             prose(ASK[0], "## Check yourself\n\nThree questions, and answers that explain themselves."),
             code(ASK[1], f'{needs}live_figure("questions", chapter="{stem}")', shown(stem)),
         ]
-    keep = '`save_progress("progress.json")` writes this to a small file, and `load_progress` reads it again.'
+    kept = "It is kept when the kernel restarts, wherever a file can be written;"
+    copy = '`save_progress("progress.json")` and `load_progress` carry it to another machine.'
     end = [
-        prose(END[0], f"How far are you? {keep}"),
+        prose(END[0], f"How far are you? {kept} {copy}"),
         code(END[1], f'from course_lib import progress\n\nprogress("{stem}")', printed(stem)),
     ]
     e, s = heads["Exercises"], heads["Summary"]

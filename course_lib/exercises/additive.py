@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from course_lib.exercises.base import Exercise, NotAttempted, Wrong, call, close, expect_tensor
+from course_lib.exercises.base import Exercise, Wrong, call, close, expect_tensor, name_the_slip, pair, you_give
 
 
 def string_partials(f0_hz: float, n_partials: int, stiffness: float) -> Tensor:
@@ -21,24 +21,25 @@ def _judge_string_partials(answer: Any) -> str:
     for _ in range(5):
         f0, b = (float(x) for x in torch.rand(2, generator=generator, dtype=torch.float64) * 0.9 + 0.1)
         f0, b, n = round(200 * f0, 3), round(1e-3 * b, 7), 12
-        got = expect_tensor(call(answer, f0, n, b), (n,))
+        got = expect_tensor(call(answer, f0, n, b))
+        if got.shape == (n - 1,):
+            raise Wrong("one short: arange and range stop one before their end, so the last partial needs K + 1.")
+        got = expect_tensor(got, (n,))
         k = torch.arange(1, n + 1, dtype=torch.float64)
         # The oracle solves f² = (k f0)² + B k² (k f0)² for f by complex magnitude, not by the formula's root.
         oracle = torch.complex(k * f0, k * f0 * k * b**0.5).abs()
-        if close(got, oracle, 1e-5):
+        if close(got, oracle):
             continue
         k0 = k - 1
-        if close(got, k0 * f0 * (1 + b * k0**2).sqrt(), 1e-5):
-            raise Wrong("the first partial is at 0 Hz: harmonic numbers start at 1, not at 0.")
-        if close(got, k * f0, 1e-6):
-            raise Wrong("these are plain harmonics: the stiffness B has no effect yet.")
-        if close(got, k * f0 * (1 + b * k**2), 1e-5):
-            raise Wrong("the square root is missing: f_k = k · f0 · √(1 + B k²).")
-        if close(got, k * f0 * (1 + b * k).sqrt(), 1e-5):
-            raise Wrong("inside the root stands B·k, but the stiffness grows with the square of k.")
-        if close(got, f0 * (1 + b * k**2).sqrt(), 1e-5):
-            raise Wrong("the factor k in front of the root is missing: all partials crowd around f0.")
-        raise Wrong(f"partial 12 of f0 = {f0:g} Hz, B = {b:g} comes to {float(got[-1]):.2f} Hz, not {oracle[-1]:.2f}.")
+        slips = {
+            "the first partial is at 0 Hz: harmonic numbers start at 1, not at 0.": k0 * f0 * (1 + b * k0**2).sqrt(),
+            "these are plain harmonics: the stiffness B has no effect yet.": k * f0,
+            "the square root is missing: f_k = k · f0 · √(1 + B k²).": k * f0 * (1 + b * k**2),
+            "inside the root stands B·k, but the stiffness grows with the square of k.": k * f0 * (1 + b * k).sqrt(),
+            "the factor k in front of the root is missing: all partials crowd around f0.": f0 * (1 + b * k**2).sqrt(),
+        }
+        name_the_slip(got, slips)
+        raise Wrong(f"for f0 = {f0:g} Hz, B = {b:g}: {you_give(got, oracle, 'Hz')}.")
     return "the same as the closed form for five random strings. Feed it to additive_synth and hear it."
 
 
@@ -56,34 +57,43 @@ def _judge_split_amplitudes(answer: Any) -> str:
         a = torch.rand(n, k, generator=generator, dtype=torch.float64) * torch.rand(n, 1, generator=generator)
         if trial == 3:
             a[2] = 0.0  # a frame of silence
-        result = call(answer, a.clone())
-        if not isinstance(result, tuple | list) or len(result) != 2:
-            raise Wrong("return two things: the amplitude of every frame, and the shares.")
-        if result[0] is Ellipsis or result[1] is Ellipsis:
-            raise NotAttempted
-        shares = result[1] if isinstance(result[1], Tensor) else torch.as_tensor(result[1])
-        if trial == 3 and bool(shares.isnan().any()):
-            raise Wrong("right while there is sound, but a silent frame becomes NaN: 0 / 0. Guard the division.")
-        amplitude, shares = expect_tensor(result[0]), expect_tensor(shares, (n, k))
+        first, second = pair(
+            call(answer, a.clone()), "return two things: the amplitude of every frame, and the shares."
+        )
+        try:
+            shares = expect_tensor(second)
+        except Wrong as error:
+            if trial == 3:
+                raise Wrong(
+                    "right while there is sound, but a silent frame becomes NaN: 0 / 0. Guard the division."
+                ) from error
+            raise
+        amplitude = expect_tensor(first)
+        if tuple(amplitude.shape) == (n, k) and shares.numel() == n:
+            raise Wrong("the two are in the other order: first the amplitude, then the shares.")
         if tuple(amplitude.shape) == (k,):
             raise Wrong("you summed over the frames: every frame needs its own amplitude. The harmonics are axis -1.")
+        shares = expect_tensor(shares, (n, k))
         amplitude = expect_tensor(amplitude.reshape(n) if amplitude.numel() == n else amplitude, (n,))
-        power = a.square().sum(-1).sqrt()
-        if close(amplitude, a.max(-1).values, 1e-6):
-            raise Wrong("you divided by the loudest harmonic: then that one's share is 1, and the sum is more than 1.")
-        if close(amplitude, power, 1e-6):
-            raise Wrong("you divided by √Σ A_k²: the squares of the shares sum to 1, the shares do not.")
-        if close(amplitude, a.mean(-1), 1e-6):
-            raise Wrong("a mean where a sum belongs: the shares would sum to K.")
         # Oracle: the definition, harmonic by harmonic, in plain Python.
-        for i, row in enumerate(a.tolist()):
-            if abs(float(amplitude[i]) - sum(row)) > 1e-6:
-                raise Wrong(
-                    f"the amplitude of one frame is {float(amplitude[i]):.4f}; its harmonics sum to {sum(row):.4f}."
-                )
-            back = [float(amplitude[i]) * s for s in shares[i].tolist()]
-            if max(abs(x - y) for x, y in zip(back, row, strict=True)) > 1e-6:
-                raise Wrong("amplitude times shares must give the amplitudes back, and does not.")
+        total = torch.tensor([sum(row) for row in a.tolist()], dtype=torch.float64)
+        if not close(amplitude, total):
+            slips = {
+                "you divided by the loudest harmonic: then that one's share is 1, and the sum is more than 1.": a.max(
+                    -1
+                ).values,
+                "you divided by √Σ A_k²: the squares of the shares sum to 1, the shares do not.": a.norm(dim=-1),
+                "a mean where a sum belongs: the shares would sum to K.": a.mean(-1),
+            }
+            name_the_slip(amplitude, slips)
+            raise Wrong(f"the amplitude of a frame is the sum of its harmonics: {you_give(amplitude, total)}.")
+        if close(shares, torch.softmax(a, -1)):
+            raise Wrong("a softmax gives shares of e^A; here the share of a harmonic is A_k over the sum of all.")
+        if not close(total[:, None] * shares, a):
+            where = you_give(total[:, None] * shares, a)
+            raise Wrong(f"amplitude times shares must give the amplitudes back: {where}.")
+        if bool((shares[total == 0].abs() > 1e-4).any()):
+            raise Wrong("in a silent frame all shares are 0, as the library has it: then nothing can sound in it.")
     return "sums to one where there is sound, zeros where there is none, and the product gives the amplitudes back."
 
 

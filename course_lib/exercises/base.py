@@ -4,18 +4,48 @@ from __future__ import annotations
 
 import html
 import inspect
+import re
 import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 
+from course_lib.exercises.errors import in_words
 from course_lib.exercises.guard import Outcome, guarded
-from course_lib.exercises.record import remember
-from course_lib.exercises.verdict import MARKS, NotAttempted, Status, Verdict, Wrong
+from course_lib.exercises.reading import (
+    apart,
+    close,
+    expect_tensor,
+    name_the_slip,
+    number,
+    pair,
+    truth,
+    whole,
+    you_give,
+)
+from course_lib.exercises.store import keep
+from course_lib.exercises.verdict import MARKS, NotAttempted, Status, Stopped, Verdict, Wrong
+
+# What the modules of the chapters need.
+__all__ = [
+    "Exercise",
+    "NotAttempted",
+    "Stopped",
+    "Wrong",
+    "apart",
+    "call",
+    "close",
+    "expect_tensor",
+    "name_the_slip",
+    "number",
+    "pair",
+    "truth",
+    "whole",
+    "you_give",
+]
 
 
 @dataclass(frozen=True)
@@ -63,16 +93,23 @@ class Exercise:
             return "not attempted", "replace the ... in the function with your answer and run the cell again."
         if isinstance(error, Wrong):
             return "wrong", str(error)
-        return "wrong", f"your answer stopped with {': '.join(filter(None, (type(error).__name__, *_words(error))))}"
+        if isinstance(error, Stopped) or not isinstance(error, Exception):
+            return "wrong", f"your answer stopped with {in_words(getattr(error, 'error', error))}"
+        return (
+            "wrong",
+            f"the check cannot read what your answer gives back. Asked for numbers, it met {in_words(error)}",
+        )
 
     def check(self, answer: Any) -> None:
         """Judge an answer, print the verdict in one line, and remember it for `progress`."""
         status, message, printed = self.judge(answer)
-        remember(self.id, status)
+        remark = keep(self.id, status)
         if printed:
             print(textwrap.indent(f"Your function printed\n{textwrap.indent(printed, '  ')}", "  "))
         name = {"not attempted": "Not attempted yet", "wrong": "Not right yet", "right": "Right"}[status]
         print(f"{MARKS[status]} {name}: {message}")
+        if remark:
+            print(remark)
 
     def hint(self) -> None:
         """Show the hints, folded, from gentle to plain."""
@@ -89,11 +126,18 @@ class Exercise:
 
 
 def call(function: Any, *args: Any) -> Any:
-    """Call a student's function; a stub that still returns `...` or nothing counts as not attempted."""
-    if not callable(function):
+    """Call a student's function; a stub that still returns `...` or nothing counts as not attempted.
+
+    Tensors are handed over in float64. A function that mixes them with tensors of its own in float32, in which the
+    chapters' sounds are, or that is written for NumPy, is called again with what it expects.
+    """
+    if not callable(function) or isinstance(function, type):
         raise Wrong(f"the answer should be a function, but it is {type(function).__name__}.")
     before = [_snapshot(argument) for argument in args]
-    result = function(*args)
+    try:
+        result = function(*args)
+    except Exception as error:
+        result = _again(function, args, error)
     for place, (argument, was) in enumerate(zip(args, before, strict=True), 1):
         if not _same(argument, was):
             raise Wrong(
@@ -103,6 +147,26 @@ def call(function: Any, *args: Any) -> Any:
     if result is Ellipsis or result is None:
         raise NotAttempted
     return result
+
+
+def _again(function: Any, args: tuple[Any, ...], error: Exception) -> Any:
+    """The result with arguments of another kind, where that may help; else the first error counts."""
+    tensors = [a for a in args if isinstance(a, Tensor)]
+    convert: Callable[[Tensor], Any] | None = None
+    if isinstance(error, RuntimeError) and re.search("dtype|scalar type|double", str(error), re.IGNORECASE):
+        convert = _float32
+    elif isinstance(error, (TypeError, AttributeError)) and not any(t.requires_grad for t in tensors):
+        convert = Tensor.numpy
+    if convert is None or not tensors:
+        raise Stopped(error) from error
+    try:
+        return function(*(convert(a.clone()) if isinstance(a, Tensor) else a for a in args))
+    except Exception:
+        raise Stopped(error) from error
+
+
+def _float32(tensor: Tensor) -> Tensor:
+    return tensor.float() if tensor.is_floating_point() else tensor
 
 
 def _snapshot(value: Any) -> Any:
@@ -126,44 +190,6 @@ def _same(value: Any, was: Any) -> bool:
     if isinstance(value, dict):
         return value.keys() == was.keys() and all(_same(value[key], was[key]) for key in value)
     return not isinstance(value, (int, float, str)) or value == was or value != value
-
-
-def _words(error: BaseException) -> tuple[str, str]:
-    """What an error says, in a line; and what it may mean, of those that a reader rarely meets."""
-    try:
-        said = " ".join(str(error).split())
-    except Exception:
-        said = ""
-    said, meaning = said[:300] + "…" * (len(said) > 300), ""
-    if isinstance(error, RecursionError):
-        meaning = "it calls itself without an end."
-    elif isinstance(error, MemoryError) or "can't allocate memory" in said:
-        meaning = "an array is far larger than the exercise needs. Print the shapes."
-    elif isinstance(error, (SystemExit, KeyboardInterrupt)):
-        meaning = "a function hands its result back with return; leave exit() out."
-    return said, meaning
-
-
-def expect_tensor(value: Any, shape: tuple[int, ...] | None = None) -> Tensor:
-    """Return the value as a float64 tensor of the expected shape, or raise Wrong with a helpful message."""
-    if isinstance(value, (int, float)) or hasattr(value, "__array__"):
-        value = torch.as_tensor(value)
-    if not isinstance(value, Tensor):
-        raise Wrong(f"expected a tensor, got {type(value).__name__}.")
-    if shape is not None and tuple(value.shape) != tuple(shape):
-        if tuple(value.shape) == tuple(reversed(shape)):
-            raise Wrong(f"the axes are transposed: shape {tuple(value.shape)}, expected {tuple(shape)}.")
-        raise Wrong(f"the shape is {tuple(value.shape)}, expected {tuple(shape)}.")
-    value = value.detach().double()
-    if not bool(torch.isfinite(value).all()):
-        raise Wrong("the result holds NaN or infinity.")
-    return value
-
-
-def close(value: Tensor, reference: Any, tolerance: float = 1e-4) -> bool:
-    """Whether a result equals a reference within a tolerance relative to the reference's largest value."""
-    expected = torch.as_tensor(reference, dtype=torch.float64)
-    return bool((value - expected).abs().max() <= tolerance * max(1e-12, float(expected.abs().max())))
 
 
 def _fold(title: str, body: str) -> None:

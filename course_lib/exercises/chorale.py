@@ -9,7 +9,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from course_lib.exercises.base import Exercise, Wrong, call, close, expect_tensor
+from course_lib.exercises.base import (
+    Exercise,
+    Wrong,
+    call,
+    close,
+    expect_tensor,
+    name_the_slip,
+    number,
+    you_give,
+)
 
 
 def place(sound: Tensor, pan: float) -> Tensor:
@@ -20,32 +29,40 @@ def place(sound: Tensor, pan: float) -> Tensor:
 
 def _judge_place(answer: Any) -> str:
     rng = np.random.default_rng(31)
-    for pan in (-1.0, 1.0, 0.4, 0.0, *rng.uniform(-0.9, 0.9, 4)):
+    for pan in (0.4, -1.0, 1.0, 0.0, *rng.uniform(-0.9, 0.9, 4)):
         sound = torch.tensor(rng.uniform(-1, 1, 50))
         got = expect_tensor(call(answer, sound.clone(), float(pan)), (2, 50))
         left, right = math.sqrt((1 - math.sin(pan * math.pi / 2)) / 2), math.sqrt((1 + math.sin(pan * math.pi / 2)) / 2)
-
-        def is_it(a: float, b: float, got: Tensor = got, sound: Tensor = sound) -> bool:
-            return close(got, torch.stack([a * sound, b * sound]), 1e-4)
-
-        if is_it(left, right):
+        if close(got, torch.stack([left * sound, right * sound])):
             continue
-        if is_it((1 - pan) / 2, (1 + pan) / 2):
-            raise Wrong(
-                "the amplitudes add up to 1, but the ear adds powers: in the middle this is 3 dB too soft. "
-                "The squares must add up to 1."
-            )
-        if is_it(left**2, right**2):
-            raise Wrong("those are the powers; an amplitude is the square root of one.")
-        if is_it(math.sqrt((1 - pan) / 2), math.sqrt((1 + pan) / 2)):
-            raise Wrong(
-                "the power is right everywhere; but let the place be an angle, a quarter of a turn from left to right."
-            )
-        if is_it(math.cos(pan * math.pi / 2), math.sin(pan * math.pi / 2)):
-            raise Wrong("that angle is right for a pan from 0 to 1; here it goes from −1 to 1.")
-        if is_it(right, left) or is_it((1 + pan) / 2, (1 - pan) / 2):
-            raise Wrong("the ears are swapped: pan −1 is the left one, and left is row 0.")
-        raise Wrong(f"at pan {pan:.2f} the powers should add up to 1, and at −1 all of it be in row 0.")
+        linear, turn = ((1 - pan) / 2, (1 + pan) / 2), (pan + 1) * 45
+        powers = (
+            "the amplitudes add up to 1, but the ear adds powers: in the middle this is 3 dB too soft. "
+            "The squares must add up to 1."
+        )
+        slips = {
+            powers: linear,
+            "the amplitudes add up to 2, but the ear adds powers: their squares must add up to 1.": (1 - pan, 1 + pan),
+            "those are the powers; an amplitude is the square root of one.": (left**2, right**2),
+            "the power is right everywhere; but let the place be an angle, a quarter of a turn from left to right.": (
+                math.sqrt(linear[0]),
+                math.sqrt(linear[1]),
+            ),
+            "that angle is right for a pan from 0 to 1; here it goes from −1 to 1.": (
+                math.cos(pan * math.pi / 2),
+                math.sin(pan * math.pi / 2),
+            ),
+            "the ears are swapped: pan −1 is the left one, and left is row 0.": (right, left),
+            "the ears are swapped, and the amplitudes linear: pan −1 is the left one, row 0.": linear[::-1],
+            "that angle is in degrees; cos and sin want radians, π/4 for 45°.": (math.cos(turn), math.sin(turn)),
+            "the pan has no effect: both ears get the same.": (1.0, 1.0),
+        }
+        name_the_slip(got, {said: torch.stack([a * sound, b * sound]) for said, (a, b) in slips.items()})
+        n = int(sound.abs().argmax())
+        ears = [float(got[i, n] / sound[n]) for i in (0, 1)]
+        row = int(abs(ears[1] - right) > abs(ears[0] - left))
+        what = you_give(ears[row], (left, right)[row])
+        raise Wrong(f"at pan {pan:.2f}, as the factor of row {row}: {what}. The squares of the two add up to 1.")
     return "the same power everywhere, on eight places."
 
 
@@ -60,27 +77,28 @@ def _judge_beats(answer: Any) -> str:
         p, q = ((3, 2), (5, 4), (4, 3), (6, 5), (5, 2), (2, 1))[int(rng.integers(6))]
         low = float(rng.uniform(80, 300))
         high = low * p / q * 2 ** (float(rng.choice([-1, 1])) * float(rng.uniform(5, 20)) / 1200)
-        true = abs(p * low - q * high)
-        got = expect_tensor(call(answer, low, high, p, q))
-        if got.numel() != 1:
-            raise Wrong("one interval has one rate: expected a single number.")
-        value = float(got)
-        if math.isclose(value, true, rel_tol=1e-4):
+        true, value = abs(p * low - q * high), number(call(answer, low, high, p, q))
+        if abs(value - true) < 1e-3:
             continue
-        if math.isclose(value, -true, rel_tol=1e-4):
-            raise Wrong("a rate has no sign: two tones beat as fast, whichever of them is sharp.")
-        if math.isclose(abs(value), high - low, rel_tol=1e-4):
-            raise Wrong(
-                "that is the distance of the two fundamentals, hundreds of hertz. It is two harmonics that beat, "
-                "one of each tone, that all but meet."
-            )
-        if math.isclose(abs(value), abs(q * low - p * high), rel_tol=1e-4):
-            raise Wrong("the other way round: harmonic number p of the low tone meets number q of the high one.")
-        if math.isclose(abs(value), abs(high - low * p / q), rel_tol=1e-4):
+        off = abs(high - low * p / q)
+        if abs(abs(value) - off) < 1e-3 and q > 1:
             raise Wrong("that is how far the high tone is off; its harmonic number q is q times as far off.")
-        raise Wrong(
-            f"{low:.1f} Hz and {high:.1f} Hz, nearly {p} : {q}, beat {true:.2f} times a second; got {value:.2f}."
-        )
+        slips = {
+            "a rate has no sign: two tones beat as fast, whichever of them is sharp.": -true,
+            "that is the distance of the two fundamentals, hundreds of hertz. It is two harmonics that beat, "
+            "one of each tone, that all but meet.": high - low,
+            "that distance is negative and hundreds of hertz: it is of the fundamentals. It is two harmonics that "
+            "beat, one of each tone, that all but meet.": low - high,
+            "the other way round: harmonic number p of the low tone meets number q of the high one.": abs(
+                q * low - p * high
+            ),
+            "half of it: the sum swells and fades once for every hertz between the two harmonics.": true / 2,
+            "that is how long a beat lasts, in seconds; asked is how many there are in one.": 1 / true,
+            "that is how far the interval is off in cents; beats are counted in hertz.": 1200
+            * math.log2(high / low * q / p),
+        }
+        name_the_slip(value, slips)
+        raise Wrong(f"{low:.1f} Hz and {high:.1f} Hz, nearly {p} : {q}: {you_give(value, true, 'beats a second')}.")
     return "harmonic p of the low tone against harmonic q of the high one."
 
 
@@ -94,28 +112,24 @@ def _judge_pure(answer: Any) -> str:
     for _ in range(6):
         p, q = ((3, 2), (5, 4), (4, 3), (6, 5), (5, 2), (5, 3))[int(rng.integers(6))]
         bass = float(rng.integers(38, 70))
-        got = expect_tensor(call(answer, bass, p, q))
-        if got.numel() != 1:
-            raise Wrong("one note was asked for: expected a single number.")
-        value, ratio = float(got), p / q
+        value, ratio = number(call(answer, bass, p, q)), p / q
         true = bass + 12 * math.log(ratio, 2)
         if abs(value - true) < 1e-3:
             continue
-        if math.isclose(value, bass * ratio, rel_tol=1e-4):
-            raise Wrong("ratios belong to frequencies. MIDI numbers are their logarithm: ratios become differences.")
-        if abs(value - bass - round(12 * math.log2(ratio))) < 1e-3:
-            raise Wrong("rounded to the nearest key: that is the tempered interval again.")
-        if abs(value - bass - math.log2(ratio)) < 1e-3:
-            raise Wrong("that difference is in octaves; MIDI counts twelve semitones to each.")
-        if abs(value - bass - 1200 * math.log2(ratio)) < 1e-3:
-            raise Wrong("that difference is in cents; MIDI counts semitones.")
-        if any(abs(value - bass - 12 * log(ratio)) < 1e-3 for log in (math.log, math.log10)):
-            raise Wrong("the logarithm must be the one to base 2: an octave is a ratio of 2.")
-        if math.isclose(value, 440 * 2 ** ((true - 69) / 12), rel_tol=1e-3):
-            raise Wrong("that is its frequency in Hz; the note is asked for.")
-        if abs(value - bass + 12 * math.log2(ratio)) < 1e-3:
-            raise Wrong("below the bass: p : q is the higher tone's frequency over the lower one's.")
-        raise Wrong(f"{p} : {q} above {bass:g} is {true:.3f}; got {value:.3f}.")
+        slips = {
+            "ratios belong to frequencies. MIDI numbers are their logarithm: ratios become differences.": bass * ratio,
+            "the ratio itself is no number of semitones: take its logarithm, 12 · log2(p / q).": bass + 12 * ratio,
+            "rounded to the nearest key: that is the tempered interval again.": bass + round(12 * math.log2(ratio)),
+            "that difference is in octaves; MIDI counts twelve semitones to each.": bass + math.log2(ratio),
+            "that difference is in cents; MIDI counts semitones.": bass + 1200 * math.log2(ratio),
+            "the logarithm must be the one to base 2: an octave is a ratio of 2.": bass + 12 * math.log(ratio),
+            "the logarithm must be to base 2, not 10: an octave is a ratio of 2.": bass + 12 * math.log10(ratio),
+            "that is its frequency in Hz; the note is asked for.": 440 * 2 ** ((true - 69) / 12),
+            "below the bass: p : q is the higher tone's frequency over the lower one's.": bass - 12 * math.log2(ratio),
+            "that is the interval alone; add it to the bass.": 12 * math.log2(ratio),
+        }
+        name_the_slip(value, slips, 2e-5)
+        raise Wrong(f"{p} : {q} above {bass:g}: {you_give(value, true)}.")
     return "twelve times the logarithm to base 2, added to the bass."
 
 

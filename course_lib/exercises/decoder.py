@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from course_lib.exercises.base import Exercise, Wrong, call, close, expect_tensor
+from course_lib.exercises.base import Exercise, Wrong, call, close, expect_tensor, name_the_slip, pair, whole, you_give
 
 
 def network_inputs(f0_hz: Tensor, loudness_db: Tensor) -> Tensor:
@@ -23,25 +23,37 @@ def _judge_network_inputs(answer: Any) -> str:
     for _ in range(4):
         f0 = rng.uniform(60, 2000, 50)
         db = rng.uniform(-120, 0, 50)
-        got = expect_tensor(call(answer, torch.tensor(f0), torch.tensor(db)), (50, 2)).double()
+        got = expect_tensor(call(answer, torch.tensor(f0), torch.tensor(db)), (50, 2))
         midi = np.array([69 + 12 * math.log2(f / 440) for f in f0])
         pitch, loudness = torch.tensor(midi / 127), torch.tensor(np.maximum(db, -80) / 80 + 1)
-        if close(got[:, 0], pitch, 1e-5) and close(got[:, 1], loudness, 1e-5):
+        if close(got[:, 0], pitch) and close(got[:, 1], loudness):
             continue
-        if close(got[:, 1], pitch, 1e-5):
+        if close(got[:, 1], pitch):
             raise Wrong("pitch and loudness are swapped: pitch is channel 0.")
-        if close(got[:, 0], torch.tensor(f0), 1e-4) or close(got[:, 0], torch.tensor(f0 / 127), 1e-4):
-            raise Wrong("that is raw Hz: convert it to a MIDI note first, for the ear hears ratios.")
-        if close(got[:, 0], torch.tensor(midi), 1e-4):
-            raise Wrong("the MIDI note is there, but it still runs to 127: divide by it.")
-        if close(got[:, 0], torch.tensor((69 + 12 * np.log(f0 / 440)) / 127), 1e-5):
-            raise Wrong("a natural logarithm where an octave needs the logarithm to base 2.")
-        if close(got[:, 1], torch.tensor(db / 80 + 1), 1e-5):
-            raise Wrong("below −80 dB the loudness goes negative: clamp it at −80 first.")
-        if close(got[:, 1], torch.tensor(np.maximum(db, -80) / 80), 1e-5):
-            raise Wrong("the loudness runs from −1 to 0: one is missing.")
-        which = "pitch" if not close(got[:, 0], pitch, 1e-5) else "loudness"
-        raise Wrong(f"the {which} is not right: for 440 Hz and −20 dB the pair is 0.543 and 0.75.")
+        if not close(got[:, 0], pitch):
+            raw = "that is raw Hz: convert it to a MIDI note first, for the ear hears ratios."
+            slips = {
+                raw: f0,
+                raw + " Then divide.": f0 / 127,
+                "the MIDI note is there, but it still runs to 127: divide by it.": midi,
+                "a natural logarithm where an octave needs the logarithm to base 2.": (69 + 12 * np.log(f0 / 440))
+                / 127,
+                "log10 where an octave needs the logarithm to base 2.": (69 + 12 * np.log10(f0 / 440)) / 127,
+                "those are octaves from 440 Hz: twelve semitones each, A4 is 69, and the scale ends at 127.": np.log2(
+                    f0 / 440
+                ),
+                "semitones from 440 Hz: a MIDI note counts 69 more.": (midi - 69) / 127,
+            }
+            name_the_slip(got[:, 0], slips)
+            raise Wrong(f"the pitch, MIDI note / 127, is not right: {you_give(got[:, 0], pitch)}.")
+        slips = {
+            "below −80 dB the loudness goes negative: clamp it at −80 first.": db / 80 + 1,
+            "the loudness runs from −1 to 0: one is missing.": np.maximum(db, -80) / 80,
+            "the loudness is in dB still: bring −80 … 0 dB to 0 … 1.": db,
+            "the loudness is in dB still: −80 … 0 dB should become 0 … 1.": np.maximum(db, -80),
+        }
+        name_the_slip(got[:, 1], slips)
+        raise Wrong(f"the loudness, −80 … 0 dB to 0 … 1, is not right: {you_give(got[:, 1], loudness)}.")
     return "MIDI note / 127 and loudness / 80 + 1 on four random curves, the floor included."
 
 
@@ -53,16 +65,32 @@ def split_by_recording(stretches: list[tuple[str, float]], held_out: int, seed: 
     return [i for i in range(len(stretches)) if i not in validation], validation
 
 
+def _indices(values: Any) -> list[int]:
+    """A list, array or set of indices as plain integers."""
+    if isinstance(values, (set, frozenset, range)):
+        values = sorted(values)
+    if isinstance(values, (list, tuple)) and any(isinstance(x, (str, tuple, list)) for x in values):
+        raise Wrong("return the indices of the stretches, whole numbers, not the stretches or their names.")
+    return (
+        [whole(x) for x in values]
+        if isinstance(values, (list, tuple))
+        else [whole(x) for x in expect_tensor(values).reshape(-1)]
+    )
+
+
 def _judge_split(answer: Any) -> str:
-    for seed in range(4):
-        rng = np.random.default_rng([17, seed])
+    ask = "return two lists of indices: (train, validation)."
+
+    def split(stretches: list[tuple[str, float]], held_out: int, seed: int) -> tuple[list[int], list[int]]:
+        train, validation = pair(call(answer, list(stretches), held_out, seed), ask)
+        return _indices(train), _indices(validation)
+
+    for seed in range(6):
+        rng, held_out = np.random.default_rng([17, seed]), (2, 1, 3)[seed % 3]
         names = [f"take_{i:02d}" for i in range(6)]
         stretches = [(name, float(at)) for name in names for at in range(int(rng.integers(3, 9)))]
         stretches = [stretches[i] for i in rng.permutation(len(stretches))]
-        result = call(answer, list(stretches), 2, seed)
-        if not (isinstance(result, tuple) and len(result) == 2):
-            raise Wrong("return two lists of indices: (train, validation).")
-        train, validation = [int(i) for i in result[0]], [int(i) for i in result[1]]
+        train, validation = split(stretches, held_out, seed)
         if sorted(train + validation) != list(range(len(stretches))):
             doubled = set(train) & set(validation)
             raise Wrong(
@@ -74,13 +102,15 @@ def _judge_split(answer: Any) -> str:
                 f"{sorted(heard & held)[0]} is in training and in validation: neighbours of a stretch that was learned "
                 "are no test. Draw recordings, not stretches."
             )
-        if len(held) != 2:
-            raise Wrong(f"{len(held)} recordings are held out, {2} were asked for.")
-    picks = [frozenset(stretches[i][0] for i in call(answer, list(stretches), 2, seed)[1]) for seed in range(12)]
+        if len(held) == 6 - held_out and len(held) != len(heard):
+            raise Wrong("the two lists are in the other order: first training, then validation.")
+        if len(held) != held_out:
+            raise Wrong(f"recordings held out: {len(held)}, where held_out = {held_out} were asked for.")
+    runs = [split(stretches, 2, seed) for seed in range(12)]
+    picks = [frozenset(stretches[i][0] for i in validation) for _, validation in runs]
     if len(set(picks)) == 1:
         raise Wrong("every seed holds out the same recordings: the seed is not used.")
-    again = frozenset(stretches[i][0] for i in call(answer, list(stretches), 2, 0)[1])
-    if again != picks[0]:
+    if any(frozenset(stretches[i][0] for i in split(stretches, 2, s)[1]) != picks[s] for s in (0, 1, 2)):
         raise Wrong(
             "the same seed gives another split the second time: make a generator from the seed, in the function."
         )
@@ -101,20 +131,26 @@ def _judge_weights(answer: Any) -> str:
     from course_lib.tone_transfer.decoder import ToneDecoder
 
     for width, hidden, n_outputs in ((8, 16, 20), (32, 24, 50), (64, 128, 126)):
-        got = call(answer, width, hidden, n_outputs)
+        got = whole(call(answer, width, hidden, n_outputs))
         true = sum(p.numel() for p in ToneDecoder(n_outputs, width, hidden).parameters())
-        if int(got) == true:
+        if got == true:
             continue
-        off = true - int(got)
-        if off == 3 * hidden:
-            raise Wrong("PyTorch's GRU has two biases a gate, one for the input and one for the state.")
-        if off == 8 * width + 4 * hidden:
-            raise Wrong("each layer norm has a scale and a shift for every channel.")
-        if off == (width * width + 7 * width):
-            raise Wrong("there are two input stacks, one for pitch and one for loudness; they share nothing.")
-        if off == hidden * 2 * width:
-            raise Wrong("the output stack hears the GRU and, beside it, what the GRU heard.")
-        raise Wrong(f"width {width}, hidden {hidden}, {n_outputs} outputs: you count {int(got)}, PyTorch {true}.")
+        both = hidden * 2 * width
+        slips = {
+            3 * hidden: "PyTorch's GRU has two biases a gate, one for the input and one for the state.",
+            8 * width + 4 * hidden: "each layer norm has a scale and a shift for every channel.",
+            width * width + 7 * width: "there are two input stacks, one for pitch and one for loudness; they share "
+            "nothing.",
+            both: "the output stack hears the GRU and, beside it, what the GRU heard.",
+            n_outputs: "the last layer has a bias for every output as well.",
+            hidden * n_outputs + n_outputs: "the last layer, from hidden to the outputs, is missing.",
+            both + 2 * hidden * hidden + 6 * hidden: "the output stack is missing: (linear, layer norm) twice.",
+            both + hidden * hidden + hidden: "the first linear layer of the output stack is missing.",
+        }
+        if true - got in slips:
+            raise Wrong(slips[true - got])
+        case = f"width {width}, hidden {hidden}, {n_outputs} outputs"
+        raise Wrong(f"{case}: you count {got}, PyTorch {true}. The output stack is hidden wide.")
     return "the same as PyTorch counts, for three shapes."
 
 

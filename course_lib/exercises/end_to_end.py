@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from course_lib.exercises.base import Exercise, Wrong, call, close, expect_tensor
+from course_lib.exercises.base import Exercise, Wrong, call, close, expect_tensor, name_the_slip, you_give
 
 
 def polyphonic_mixer(vectors: Tensor, spans: list[tuple[int, int]], n_frames: int) -> Tensor:
@@ -35,20 +35,26 @@ def _judge_mixer(answer: Any) -> str:
         if close(got, want):
             continue
         count = np.maximum(sounding.sum(1, keepdims=True), 1)
-        if close(got, want / count):
-            raise Wrong("that is the mean: a chord of four would weigh as much as one note. Take the sum.")
         inclusive = np.array([[start <= t <= end for start, end in spans] for t in range(n_frames)], dtype=float)
-        if close(got, inclusive @ vectors):
-            raise Wrong("one frame too long: a note sounds up to its end, not with it.")
-        last = np.zeros((n_frames, d))
+        last, highest = np.zeros((n_frames, d)), np.zeros((n_frames, d))
         for vector, (start, end) in zip(vectors, spans, strict=True):
             last[start:end] = vector
-        if close(got, last):
-            raise Wrong("each note wipes out those before it; a chord needs them all: add.")
+        for vector, (start, end) in list(zip(vectors, spans, strict=True))[::-1]:
+            highest[start:end] = vector
         onsets = np.array([[t == start for start, _ in spans] for t in range(n_frames)], dtype=float)
-        if close(got, onsets @ vectors):
-            raise Wrong("every note sounds for one frame only; it should for all from start to end.")
-        raise Wrong("not the sum of the vectors of the notes that sound, start ≤ frame < end.")
+        overwritten = "each note wipes out those before it; a chord needs them all: add."
+        slips = {
+            "that is the mean: a chord of four would weigh as much as one note. Take the sum.": want / count,
+            "one frame too long: a note sounds up to its end, not with it.": inclusive @ vectors,
+            overwritten: last,
+            overwritten + " (Here the first one wins.)": highest,
+            "every note sounds for one frame only; it should for all from start to end.": onsets @ vectors,
+            "all notes sound all the time: each only from its start up to its end.": np.tile(
+                vectors.sum(0), (n_frames, 1)
+            ),
+        }
+        name_the_slip(got, slips)
+        raise Wrong(f"not the sum of the vectors of the notes that sound, start ≤ frame < end: {you_give(got, want)}.")
     return "the sum of what sounds, on four random scores; in which order the notes come plays no part."
 
 
@@ -69,20 +75,25 @@ def _judge_positions(answer: Any) -> str:
         starts, ends = np.array(spans).T[:, :, None]
         inside = (t >= starts) & (t < ends)
         want = np.where(inside, (t - starts) / (ends - starts), 0.0)
-        got = expect_tensor(call(answer, list(spans), n_frames), (len(spans), n_frames))
+        got = expect_tensor(call(answer, list(spans), n_frames))
+        if got.shape == (n_frames,):
+            raise Wrong("one row for all: every note has a row of its own, (n_notes, n_frames), before any sum.")
+        got = expect_tensor(got, (len(spans), n_frames))
         if close(got, want):
             continue
-        if close(got, np.where(inside, t - starts, 0.0)):
-            raise Wrong("those are frames since the onset. Divide by the note's length, so that all notes end alike.")
-        if close(got, np.where(inside, (t - starts) / np.maximum(ends - starts - 1, 1), 0.0)):
-            raise Wrong("the last frame is not yet 1: it lies one frame before the end. Divide by the length itself.")
-        if close(got, np.where(inside, (t - starts + 1) / (ends - starts), 0.0)):
-            raise Wrong("the first frame is 0: nothing of the note is over yet.")
-        if close(got, np.where(inside, t / n_frames, 0.0)):
-            raise Wrong("that is the place in the piece. A network needs the place in the note.")
+        slips = {
+            "those are frames since the onset. Divide by the note's length, so that all notes end alike.": t - starts,
+            "the last frame is not yet 1: it lies one frame before the end. Divide by the length itself.": (t - starts)
+            / np.maximum(ends - starts - 1, 1),
+            "the first frame is 0: nothing of the note is over yet.": (t - starts + 1) / (ends - starts),
+            "that is the place in the piece. A network needs the place in the note.": t / n_frames + 0 * starts,
+            "that is how much is still to come; asked is how much is over.": (ends - t) / (ends - starts),
+        }
+        name_the_slip(got, {said: np.where(inside, value, 0.0) for said, value in slips.items()})
         if close(got, (t - starts) / (ends - starts)):
             raise Wrong("before and after the note it should be 0.")
-        raise Wrong("not (frame − start) / (end − start) inside each note and 0 outside.")
+        where = you_give(got, want)
+        raise Wrong(f"not (frame − start) / (end − start) inside each note and 0 outside: {where}.")
     return "0 at every onset, almost 1 at every end."
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from course_lib.exercises.base import Exercise, Wrong, call, expect_tensor
+from course_lib.exercises.base import Exercise, Wrong, call, expect_tensor, name_the_slip, number, you_give
 
 
 def fill_gaps(f0_hz: Tensor, voiced: Tensor) -> Tensor:
@@ -36,8 +36,14 @@ def _judge_fill_gaps(answer: Any) -> str:
             linear[i], held[i] = f0[a] + fraction * (f0[b] - f0[a]), f0[a]
         if np.allclose(got, oracle, rtol=1e-4):
             continue
+        for said, function in (("logarithm", np.log), ("logarithm to base 2", np.log2), ("log10", np.log10)):
+            if np.allclose(got, function(oracle), rtol=1e-4):
+                raise Wrong(f"that is the {said} of it still: go back to Hz at the end.")
+        if np.allclose(got, np.exp(np.log10(oracle)), rtol=1e-4):
+            raise Wrong("log10 belongs with 10**x, not with exp.")
         if not np.allclose(got[voiced], f0[voiced], rtol=1e-4):
-            raise Wrong("a voiced frame has changed: only the gaps are to be filled.")
+            where = you_give(np.where(voiced, got, f0), f0, "Hz")
+            raise Wrong(f"a voiced frame has changed, and only the gaps are to be filled: {where}.")
         if (got[~voiced] == 0).any():
             raise Wrong(
                 "some unvoiced frames are still 0: fill the gaps, and hold the first and last pitch at the ends."
@@ -46,7 +52,8 @@ def _judge_fill_gaps(answer: Any) -> str:
             raise Wrong("straight lines in hertz: the ear counts ratios, so interpolate the logarithm.")
         if np.allclose(got, held, rtol=1e-4):
             raise Wrong("the last pitch is held through each gap and then jumps; bridge it with a line.")
-        raise Wrong("the voiced frames are right, but the gaps are not straight lines in log-frequency.")
+        where = you_give(got, oracle, "Hz")
+        raise Wrong(f"the voiced frames are right, but the gaps are not straight lines in log-frequency: {where}.")
     return "gaps bridged, ends held, on four random curves."
 
 
@@ -59,26 +66,32 @@ def _judge_residual_db(answer: Any) -> str:
     rng = np.random.default_rng(8)
     for _ in range(4):
         target, noise = rng.uniform(-1, 1, (2, 500))
-        prediction = target + 10 ** rng.uniform(-3, 0) * noise
-        got = float(expect_tensor(call(answer, torch.from_numpy(target), torch.from_numpy(prediction)), ()))
+        prediction = 0.9 * target + 10 ** rng.uniform(-3, 0) * noise
+        got = number(call(answer, torch.from_numpy(target), torch.from_numpy(prediction)))
         rest = target - prediction
-        oracle = 10 * np.log10(np.sum(rest**2)) - 10 * np.log10(np.sum(target**2))
-        if abs(got - oracle) < 1e-3:
+        energy, whole, own = (float(np.sum(x**2)) for x in (rest, target, prediction))
+        oracle = 10 * np.log10(energy) - 10 * np.log10(whole)
+        if abs(got - oracle) < 0.01:
             continue
-        if abs(got + oracle) < 1e-3:
-            raise Wrong(
-                "upside down: this is target over residual, a signal-to-noise ratio. The residual is to be above."
-            )
-        if abs(got - 2 * oracle) < 1e-3:
-            raise Wrong("20·log10 is for amplitudes; for a ratio of energies it is 10·log10.")
-        if abs(got - oracle / 10) < 1e-3:
-            raise Wrong("that is in bel: a decibel is a tenth of it, so multiply by 10.")
-        if abs(got - 10 * np.mean(np.log10(rest**2 / target**2))) < 1e-3:
-            raise Wrong("a mean of decibels: add up the energies first, take the logarithm once at the end.")
-        if abs(got - 10 * np.log10(np.abs(rest).sum() / np.abs(target).sum())) < 1e-3:
-            raise Wrong("10·log10 of amplitudes: energy is the sum of the squares.")
-        raise Wrong(f"for one random pair you give {got:.2f} dB, it is {oracle:.2f} dB.")
-    return "on four random pairs from −60 to 0 dB."
+        slips = {
+            "upside down: this is target over residual, a signal-to-noise ratio. The residual is to be above.": -oracle,
+            "20·log10 is for amplitudes; for a ratio of energies it is 10·log10.": 2 * oracle,
+            "that is in bel: a decibel is a tenth of it, so multiply by 10.": oracle / 10,
+            "a mean of decibels: add up the energies first, take the logarithm once at the end.": 10
+            * np.mean(np.log10(rest**2 / target**2)),
+            "10·log10 of amplitudes: energy is the sum of the squares.": 10
+            * np.log10(np.abs(rest).sum() / np.abs(target).sum()),
+            "a natural logarithm: decibels need the one to base 10.": 10 * np.log(energy / whole),
+            "that is the level of the prediction itself; the residual is target − prediction.": 10
+            * np.log10(own / whole),
+            "relative to the prediction; asked is relative to the target.": 10 * np.log10(energy / own),
+            "not relative to the target: divide by its energy.": 10 * np.log10(energy),
+            "not relative to the target: divide by its mean square.": 10 * np.log10(energy / 500),
+            "that is the ratio itself: 10·log10 makes it decibels.": energy / whole,
+        }
+        name_the_slip(got, slips)
+        raise Wrong(f"for one random pair {you_give(got, oracle, 'dB')}.")
+    return "on four random pairs."
 
 
 EXERCISES = [

@@ -8,7 +8,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from course_lib.exercises.base import Exercise, Wrong, call, close, expect_tensor
+from course_lib.exercises.base import (
+    Exercise,
+    Wrong,
+    call,
+    close,
+    expect_tensor,
+    name_the_slip,
+    number,
+    you_give,
+)
 
 
 def reach_hz(n_samples: int, sample_rate: float) -> float:
@@ -43,15 +52,19 @@ def _judge_reach_hz(answer: Any) -> str:
         oracle = _measured_reach(n_samples, rate)
         if close(got, oracle, 1e-3):
             continue
-        if close(got, _one_lobe(n_samples, rate), 1e-3):
-            raise Wrong("this is how far one lobe reaches. There are two sines, and both have a lobe.")
-        if close(got, _one_bin(n_samples, rate), 1e-3):
-            raise Wrong("one bin only: a Hann window's lobe is wider, look where its spectrum first touches zero.")
-        if close(got, 2 * oracle, 1e-3):
-            raise Wrong("twice too far: two bins on either side is already the half of a lobe that is four bins wide.")
-        if close(got, _seconds(n_samples, rate), 1e-3):
-            raise Wrong("upside down: a longer window has narrower lobes, and the unit has to be Hz.")
-        raise Wrong(f"{n_samples} samples at {rate} Hz: you say {float(got):.4g}, the spectrum says {oracle:.4g} Hz.")
+        slips = {
+            "this is how far one lobe reaches. There are two sines, and both have a lobe.": _one_lobe(n_samples, rate),
+            "one bin only: a Hann window's lobe is wider, look where its spectrum first touches zero.": _one_bin(
+                n_samples, rate
+            ),
+            "twice too far: two bins on either side is already the half of a lobe that is four bins wide.": 2 * oracle,
+            "upside down: a longer window has narrower lobes, and the unit has to be Hz.": _seconds(n_samples, rate),
+            "the length of the window has no effect: bins lie sample_rate / n_samples apart.": 4 * rate,
+            "that is a number in bins; a bin is sample_rate / n_samples wide.": 4,
+            "that is a number in bins, and of one lobe; a bin is sample_rate / n_samples wide.": 2,
+        }
+        name_the_slip(got, slips, 1e-3)
+        raise Wrong(f"{n_samples} samples at {rate} Hz, by their spectrum: {you_give(got, oracle, 'Hz')}.")
     return "the same as measured on four windows. To reach twice as far, halve the window."
 
 
@@ -84,7 +97,7 @@ def _judge_loudest_hz(answer: Any) -> str:
                 -0.05, 0.05, n_samples
             )
             sound, one_bin = torch.from_numpy(samples), rate / n_samples
-            got = float(expect_tensor(call(answer, sound.clone(), rate), ()))
+            got = number(call(answer, sound.clone(), rate))
             if abs(got - hz) <= 0.75 * one_bin:
                 continue
             if abs(got - float(_bin_number(sound, rate))) < 1.5:
@@ -96,7 +109,15 @@ def _judge_loudest_hz(answer: Any) -> str:
                 )
             if abs(got - (rate - hz)) <= 1.5 * one_bin:
                 raise Wrong("the mirror image above Nyquist: take rfft, or only the first half of fft.")
-            raise Wrong(f"a tone of {hz:.1f} Hz in a little noise: you find {got:.1f} Hz.")
+            spectra = [np.abs(np.fft.rfft(samples * w)) for w in (1.0, np.hanning(n_samples))]
+            if any(abs(got - spectrum.max()) < 1e-3 * spectrum.max() for spectrum in spectra):
+                raise Wrong("that is the largest magnitude; asked is where it lies, which torch.argmax tells.")
+            if abs(got - samples.argmax() * one_bin) < 0.01:
+                raise Wrong("that looks at the sound itself, where its largest sample is: take its spectrum first.")
+            if abs(got - hz) <= 3 * one_bin:
+                raise Wrong(f"almost, but not the same bin: the spectrum has N / 2 + 1 bins, from 0 to Nyquist, both "
+                            f"included, and they lie sample_rate / N apart: {you_give(got, hz, 'Hz')}.")  # fmt: skip
+            raise Wrong(f"of a tone in a little noise {you_give(got, hz, 'Hz')}.")
     return "always within a bin of the tone, so well inside the bowl. Nobody has to start at a random frequency."
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from course_lib.exercises.base import Exercise, Wrong, call, close, expect_tensor
+from course_lib.exercises.base import Exercise, Wrong, call, close, expect_tensor, name_the_slip, you_give
 
 
 def best_gain(sound: Tensor, target: Tensor) -> Tensor:
@@ -23,18 +23,31 @@ def _judge_best_gain(answer: Any) -> str:
         target = gain * sound + 0.1 * noise
         got = expect_tensor(call(answer, sound, target), ())
         oracle = torch.linalg.lstsq(sound[:, None], target[:, None]).solution[0, 0]
-        if close(got, oracle, 1e-6):
+        if close(got, oracle):
             continue
-        if close(got, target.square().mean().sqrt() / sound.square().mean().sqrt(), 1e-6):
-            raise Wrong(
-                "this is the ratio of the two RMS levels: right in size for a clean target, but it can "
-                "never be negative and it counts noise as signal. Set the derivative of the squared error to zero."
-            )
-        if close(got, (sound * target).sum() / (target * target).sum(), 1e-6):
-            raise Wrong("sound and target are swapped in the denominator: you scale the sound, not the target.")
-        if close(got, (sound * target).sum(), 1e-6) or close(got, (sound * target).mean(), 1e-6):
-            raise Wrong("the correlation alone: it still has to be divided by the energy of the sound.")
-        raise Wrong(f"for one random pair you give {float(got):.4f}, least squares gives {float(oracle):.4f}.")
+        alone = "the correlation alone: it still has to be divided by the energy of the sound."
+        levels = (
+            "this is the ratio of the two RMS levels: right in size for a clean target, but it can "
+            "never be negative and it counts noise as signal. Set the derivative of the squared error to zero."
+        )
+        slips = {
+            levels: target.square().mean().sqrt() / sound.square().mean().sqrt(),
+            "sound and target are swapped in the denominator: you scale the sound, not the target.": (
+                sound * target
+            ).sum()
+            / (target * target).sum(),
+            alone: (sound * target).sum(),
+            alone + " The mean alone is not enough.": (sound * target).mean(),
+            "a mean of the ratios: where the sound is almost 0, noise decides. Set the derivative of the squared error "
+            "to zero.": (target / sound).mean(),
+            "a ratio of the two sums: positive and negative samples cancel there. Set the derivative of the squared "
+            "error to zero.": target.sum() / sound.sum(),
+            "a ratio of the two peaks: two samples decide for all. Set the derivative of the squared error to "
+            "zero.": target.abs().max() / sound.abs().max(),
+            "the sign is turned.": -oracle,
+        }
+        name_the_slip(got, slips)
+        raise Wrong(f"for one random pair, by least squares, {you_give(got, oracle)}.")
     return "the same as least squares on five random pairs. Gradient descent was walking towards this number."
 
 
@@ -49,19 +62,26 @@ def _judge_gain_gradient(answer: Any) -> str:
         sound, target = torch.rand(2, 300, generator=generator, dtype=torch.float64) - 0.5
         gain = torch.tensor(float(torch.rand(1, generator=generator)) * 2 - 1, dtype=torch.float64, requires_grad=True)
         (gain * sound - target).square().mean().backward()
-        got, oracle = expect_tensor(call(answer, float(gain.detach()), sound, target), ()), gain.grad
+        g, oracle = float(gain.detach()), gain.grad
         assert oracle is not None
-        if close(got, oracle, 1e-6):
+        got = expect_tensor(call(answer, g, sound, target))
+        if got.shape == sound.shape:
+            raise Wrong("one slope for each sample: the loss is their mean, so its derivative is the mean of these.")
+        got = expect_tensor(got, ())
+        if close(got, oracle):
             continue
-        if close(got, oracle / 2, 1e-6):
-            raise Wrong("half of it: the square's derivative brings a factor of 2.")
-        if close(got, -oracle, 1e-6):
-            raise Wrong("the sign is turned: the inner derivative of gain · sound − target is +sound.")
-        if close(got, oracle * len(sound), 1e-6):
-            raise Wrong("a sum where the loss takes a mean.")
-        if close(got, (2 * (float(gain.detach()) * sound - target)).mean(), 1e-6):
-            raise Wrong("the chain rule's inner derivative is missing: multiply by the sound.")
-        raise Wrong(f"for one random pair you give {float(got):.4g}, autograd gives {float(oracle):.4g}.")
+        error = g * sound - target
+        chain = "the chain rule's inner derivative is missing: multiply by the sound."
+        slips = {
+            "half of it: the square's derivative brings a factor of 2.": oracle / 2,
+            "the sign is turned: the inner derivative of gain · sound − target is +sound.": -oracle,
+            "a sum where the loss takes a mean.": oracle * len(sound),
+            chain: (2 * error).mean(),
+            "the inner derivative is by the gain: it is the sound, not the gain.": (2 * error * g).mean(),
+            "that is the loss itself; asked is its slope.": error.square().mean(),
+        }
+        name_the_slip(got, slips)
+        raise Wrong(f"for one random pair, by autograd, {you_give(got, oracle)}.")
     return "the same as autograd on five random pairs."
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from course_lib.exercises.base import Exercise, Wrong, call, expect_tensor
+from course_lib.exercises.base import Exercise, Stopped, Wrong, call, number, you_give
 
 
 def harmonics_that_fit(f0_hz: float, sample_rate: float) -> int:
@@ -23,13 +23,13 @@ def _judge_harmonics_that_fit(answer: Any) -> str:
     cases = [(f, 16000) for f in pitches] + [(100.0, 44100), (2000.0, 16000), (500.0, 8000), (7999.0, 16000)]
     for f0, rate in [*cases, (8000.0, 16000), (0.0, 16000)]:
         try:
-            got = float(expect_tensor(call(answer, f0, rate), ()))
-        except (ZeroDivisionError, OverflowError, Wrong) as error:
+            got = number(call(answer, f0, rate))
+        except (Stopped, Wrong) as error:
             if f0 == 0:
                 raise Wrong("f0 = 0 is a rest: no harmonic sounds, so the answer is 0. You divide by it.") from error
             raise
         counted = sum(1 for k in range(1, 2000) if 0 < k * f0 < rate / 2)  # the oracle counts one by one
-        if got == counted:
+        if abs(got - counted) < 1e-3:
             continue
         if f0 == 0:
             raise Wrong(f"f0 = 0 is a rest: no harmonic sounds, so the answer is 0; you give {got:g}.")
@@ -42,7 +42,8 @@ def _judge_harmonics_that_fit(answer: Any) -> str:
                 f"f0 = {f0:g} Hz at {rate} Hz: harmonic {got:g} lies exactly on Nyquist, {rate / 2:g} Hz. "
                 "There sin(π n) is 0 at every sample: it does not count."
             )
-        raise Wrong(f"f0 = {f0:g} Hz at {rate} Hz: you give {got:g}, counting one by one gives {counted}.")
+        many = {1: "one too many: ", -1: "one too few: "}.get(round(got - counted), "")
+        raise Wrong(f"{many}f0 = {f0:g} Hz at {rate} Hz, counted one by one: {you_give(got, counted)}.")
     return "the same as counting one by one, on Nyquist and in a rest too."
 
 
@@ -55,22 +56,28 @@ def _judge_alias_frequency(answer: Any) -> str:
     generator = torch.Generator().manual_seed(13)
     random = (torch.rand(8, generator=generator, dtype=torch.float64) * 60000).tolist()
     for f, rate in ((f, 16000) for f in (440.0, 17000.0, 9000.0, 25000.0, 41000.0, *random)):
-        got = float(expect_tensor(call(answer, f, rate), ()))
+        got, near = number(call(answer, f, rate)), 0.1  # Hz: ten times the spacing of float32 up here
         # Oracle: the cosine cannot tell a frequency from its alias, and its inverse knows only 0…π.
         oracle = math.acos(max(-1.0, min(1.0, math.cos(2 * math.pi * f / rate)))) * rate / (2 * math.pi)
-        if abs(got - oracle) < 0.01:
+        if abs(got - oracle) < near:
             continue
-        if abs(got - f) < 0.01 and f > rate:
+        if abs(got - f) < near and f > rate:
             raise Wrong(f"{f:g} Hz cannot come out of {rate} samples a second; nothing is folded yet.")
-        if f > rate and min(abs(got - (rate - f)), abs(got - abs(rate - f))) < 0.01:
+        if f > rate and min(abs(got - (rate - f)), abs(got - abs(rate - f))) < near:
             raise Wrong(f"sample rate minus f serves for one fold only; {f:g} Hz needs another multiple of it.")
-        if got < 0 and abs(-got - oracle) < 0.01:
+        if got < 0 and abs(-got - oracle) < near:
             raise Wrong(f"the size is right, the sign is not: {got:g} Hz sounds like {-got:g} Hz. Take the magnitude.")
-        if abs(got - f % rate) < 0.01:
+        if abs(got - rate / 2) < near:
+            raise Wrong("sampling does not clip frequencies at Nyquist: what lies above it folds back down.")
+        if abs(got - f % rate) < near:
             raise Wrong(f"{f:g} % {rate} = {got:g} Hz is still above Nyquist: the upper half folds back once more.")
-        if abs(got - f % (rate / 2)) < 0.01:
+        if abs(got - f % (rate / 2)) < near:
             raise Wrong("frequencies do not start again at 0 above Nyquist: they turn round and come back down.")
-        raise Wrong(f"{f:g} Hz at {rate} Hz: you give {got:.1f} Hz, it is heard at {oracle:.1f} Hz.")
+        if abs(got - (rate / 2 - f % (rate / 2))) < near:
+            raise Wrong(
+                "that turns every time; below Nyquist a frequency stays, and every second stretch runs upwards."
+            )
+        raise Wrong(f"{f:g} Hz at {rate} Hz: {you_give(got, oracle, 'Hz')}.")
     return "each of them is where the cosine says. Try it on the fold of a whole chord."
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from course_lib.exercises.base import Exercise, Wrong, call, close, expect_tensor
+from course_lib.exercises.base import Exercise, Wrong, call, close, expect_tensor, name_the_slip, number, you_give
 
 
 def level_error_db(heard: Tensor, true: Tensor, sounding: Tensor) -> Tensor:
@@ -26,22 +26,28 @@ def _judge_level_error(answer: Any) -> str:
         off[~sounding] += 40
         heard[~sounding] *= 100
         inputs = (torch.tensor(heard), torch.tensor(true), torch.tensor(sounding))
-        got = float(expect_tensor(call(answer, *inputs), ()))
+        got = number(call(answer, *inputs))
         d, everywhere = off[sounding], 20 * np.log10(heard / true)
-        if np.isclose(got, np.median(np.abs(d)), rtol=1e-4):
+        right = np.median(np.abs(d))
+        if abs(got - right) < 1e-3:
             continue
-        mistakes = {
+        slips = {
             "rests count too: keep the frames that sound, `[sounding]`.": np.median(np.abs(everywhere)),
-            "10 · log10 is for powers; amplitudes take 20.": np.median(np.abs(d)) / 2,
-            "a natural logarithm; dB need the one to base 10.": np.median(np.abs(d)) * np.log(10),
+            "10 · log10 is for powers; amplitudes take 20.": right / 2,
+            "a natural logarithm; dB need the one to base 10.": right * np.log(10),
             "errors up and down cancel: take .abs() before the median.": np.median(d),
+            "errors up and down cancel, and the ratio is upside down: .abs() before the median.": -np.median(d),
             "take .abs() before the median, not after it: errors up and down cancel.": np.abs(np.median(d)),
             "that is the mean: one wild frame spoils it. Take the median.": np.mean(np.abs(d)),
+            "that is the root mean square: one wild frame spoils it. Take the median of .abs().": np.sqrt(
+                np.mean(d**2)
+            ),
+            "a difference of the amplitudes is no level: a distance in dB is 20 · log10 of their ratio.": np.median(
+                np.abs(heard - true)[sounding]
+            ),
         }
-        for message, value in mistakes.items():
-            if np.isclose(got, value, rtol=1e-4):
-                raise Wrong(message)
-        raise Wrong(f"for one case the answer is {np.median(np.abs(d)):.3f} dB; yours is {got:.3f}.")
+        name_the_slip(got, slips)
+        raise Wrong(f"for one case {you_give(got, right, 'dB')}.")
     return "median distances in dB on four random pairs of curves, rests left out."
 
 
@@ -57,21 +63,22 @@ def _judge_centroid(answer: Any) -> str:
         shares = rng.random((count + 3, count))
         shares /= shares.sum(-1, keepdims=True)
         f0 = rng.uniform(80, 900, count + 3)
-        got = expect_tensor(call(answer, torch.tensor(f0), torch.tensor(shares)), (count + 3,)).double()
-        number = (shares * np.arange(1, count + 1)).sum(-1)
-        if close(got, torch.tensor(f0 * number), 1e-5):
+        got = expect_tensor(call(answer, torch.tensor(f0), torch.tensor(shares)), (count + 3,))
+        harmonic = (shares * np.arange(1, count + 1)).sum(-1)
+        right = f0 * harmonic
+        if close(got, right):
             continue
-        if close(got, torch.tensor(number), 1e-5):
-            raise Wrong("that is the harmonic number: times f0_hz it becomes Hz.")
-        if close(got, torch.tensor(f0 * (number - 1)), 1e-5):
-            raise Wrong("the harmonics are counted from 0: the first, at f0, is number 1.")
-        if close(got, torch.tensor(number / 12), 1e-5):
-            raise Wrong("that is MIDI-DDSP's brightness, harmonic number / 12. Asked is Hz.")
-        if close(got, torch.tensor(f0 * number / count), 1e-5):
-            raise Wrong("a mean over harmonics divides by K; the shares already sum to 1: take the sum.")
-        raise Wrong(
-            f"for equal shares of 3 harmonics over 100 Hz it is 200 Hz; frame 0 of yours is {float(got[0]):.1f}."
-        )
+        slips = {
+            "that is the harmonic number: times f0_hz it becomes Hz.": harmonic,
+            "the harmonics are counted from 0: the first, at f0, is number 1.": f0 * (harmonic - 1),
+            "that is MIDI-DDSP's brightness, harmonic number / 12. Asked is Hz.": harmonic / 12,
+            "a mean over harmonics divides by K; the shares already sum to 1: take the sum.": right / count,
+            "that is where the loudest harmonic lies; the centroid is the mean of all, by their shares.": f0
+            * (shares.argmax(-1) + 1),
+            "that is a MIDI note; asked is Hz.": 69 + 12 * np.log2(right / 440),
+        }
+        name_the_slip(got, slips)
+        raise Wrong(f"{count} harmonics: {you_give(got, right, 'Hz')}.")
     return "f0 · Σ k·h_k for 5, 9 and 60 harmonics."
 
 

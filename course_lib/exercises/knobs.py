@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from course_lib.exercises.base import Exercise, Wrong, call, close, expect_tensor
+from course_lib.exercises.base import Exercise, Wrong, call, close, expect_tensor, name_the_slip, you_give
 
 
 def note_volume(amplitude: Tensor) -> Tensor:
@@ -23,23 +23,35 @@ def _judge_volume(answer: Any) -> str:
         db = rng.uniform(-110, -20, 120)
         a = 10 ** (db / 20)
         got = expect_tensor(call(answer, torch.tensor(a)))
-        if got.ndim or got.numel() != 1:
-            raise Wrong(f"one note has one volume: expected a single number, got shape {tuple(got.shape)}.")
-        if close(got, float(np.mean(db)) / 60 + 1.5, 1e-4):
+        if got.numel() != 1:
+            raise Wrong(f"one note has one volume, the mean over its frames; got shape {tuple(got.shape)}.")
+        got, true = got.reshape(()), float(np.mean(db)) / 60 + 1.5
+        if close(got, true, 1e-3):
             continue
-        if close(got, float(np.mean(db)), 1e-4):
-            raise Wrong("that is the mean in dB; the last step is missing, which brings −90 … −30 dB to 0 … 1.")
-        if close(got, 20 * math.log10(a.mean()) / 60 + 1.5, 1e-4):
-            raise Wrong(
-                "you took decibels of the mean. The loudest frames decide that: take decibels first, then mean."
-            )
-        if close(got, 20 * math.log10(math.sqrt((a**2).mean())) / 60 + 1.5, 1e-4):
-            raise Wrong("that is the level of the RMS. Here every frame counts the same: decibels first, then mean.")
-        if close(got, float(np.mean(db)) / 2 / 60 + 1.5, 1e-4):
-            raise Wrong("10·log10 belongs to a power; an amplitude takes 20.")
-        if close(got, 20 * float(np.log(a).mean()) / 60 + 1.5, 1e-4):
-            raise Wrong("a natural logarithm: decibels need the one to base 10.")
-        raise Wrong("not the mean level: a note that stays at 0.001, which is −60 dB, has volume 0.5.")
+        mean = float(np.mean(db))
+        slips = {
+            "that is the mean in dB; the last step is missing, which brings −90 … −30 dB to 0 … 1.": mean,
+            "you took decibels of the mean. The loudest frames decide that: take decibels first, then mean.": 20
+            * math.log10(a.mean())
+            / 60
+            + 1.5,
+            "that is the level of the RMS. Here every frame counts the same: decibels first, then mean.": 10
+            * math.log10((a**2).mean())
+            / 60
+            + 1.5,
+            "10·log10 belongs to a power; an amplitude takes 20.": mean / 2 / 60 + 1.5,
+            "a natural logarithm: decibels need the one to base 10.": 20 * float(np.log(a).mean()) / 60 + 1.5,
+            "the 60 dB are right, but 0 should stand for −90 dB: add 90 first.": mean / 60,
+            "0 should stand for −90 dB, not for −60.": mean / 60 + 1,
+            "that is the median; asked is the mean, to which every frame adds.": float(np.median(db)) / 60 + 1.5,
+            "that is the lower median; asked is the mean.": float(np.sort(db)[59]) / 60 + 1.5,
+            "that is the level of the loudest frame; asked is the mean of all.": db.max() / 60 + 1.5,
+            "single frames may lie beyond −90 or −30 dB: do not clamp them before the mean.": float(
+                np.clip(db / 60 + 1.5, 0, 1).mean()
+            ),
+        }
+        name_the_slip(got, slips, 1e-3)
+        raise Wrong(f"not the mean of the levels in dB, −90 … −30 brought to 0 … 1: {you_give(got, true)}.")
     return "decibels, mean, then the map, on five random notes."
 
 
@@ -71,21 +83,26 @@ def _judge_vibrato(answer: Any) -> str:
             raise Wrong(f"one note has one depth: expected a single number, got shape {tuple(got.shape)}.")
         return float(got)
 
-    for _ in range(4):  # without a glide
+    for trial in range(4):  # without a glide
         depth = float(rng.uniform(0.1, 0.5))
         got = depth_of(note(depth, 0.0, int(rng.integers(300, 500))))
         if abs(got / depth - 1) <= 0.06:
             continue
         if 0.44 <= got / depth <= 0.56:
             raise Wrong("half of what it should be: a sine of depth A has A/2 at its rate (the rest lies at −rate).")
+        if 1.88 <= got / depth <= 2.12:
+            raise Wrong("twice too large: the depth is from the middle to the top of the vibrato, not from end to end.")
+        if 3.5 <= got / depth <= 4.0 and trial == 0:
+            raise Wrong("that is times 3.75, as the knob is; asked is the depth itself, in semitones.")
         if 0.2 <= got / depth <= 0.28:
             raise Wrong("a quarter: divide by the sum of the window instead of the length, and double it.")
         if got / depth > 10:
             raise Wrong("the magnitude still grows with the length of the note: divide by the sum of the window.")
-        raise Wrong(f"a vibrato of {depth:.2f} semitones, without any glide, measures {got:.3f}.")
+        raise Wrong(f"of a vibrato without any glide {you_give(got, depth, 'semitones')}.")
     for _ in range(4):
         depth, glide = float(rng.uniform(0.04, 0.08)), float(rng.choice([-1, 1])) * float(rng.uniform(1.2, 1.9))
-        got = depth_of(note(depth, glide, int(rng.integers(300, 500))))
+        deviation = note(depth, glide, int(rng.integers(300, 500)))
+        got = depth_of(deviation)
         if abs(got / depth - 1) <= 0.15:
             continue
         if got == 0:
@@ -93,13 +110,16 @@ def _judge_vibrato(answer: Any) -> str:
                 f"the glide hides a vibrato of {depth:.2f} semitones: the highest bin of all belongs to the glide. "
                 "Take the line out, and look between 3 and 9 Hz only."
             )
+        if abs(got - float(deviation.max() - deviation.min()) / 2) < 0.01:
+            raise Wrong("half the range of the curve: that is the glide, not the vibrato. Take out the line, and look "
+                        "between 3 and 9 Hz only.")  # fmt: skip
         if got > 0.2 * abs(glide):
             raise Wrong("that is the glide, not the vibrato: take out the line, and look between 3 and 9 Hz only.")
-        raise Wrong(f"over a glide of {glide:.1f} semitones a vibrato of {depth:.2f} measures {got:.3f}.")
+        raise Wrong(f"of a vibrato over a glide of {glide:.1f} semitones {you_give(got, depth, 'semitones')}.")
     for glide in (1.9, -1.9):
         got = depth_of(note(0.0, glide, 255))
         if abs(got) > 1e-3:
-            raise Wrong(f"a glide of {glide} semitones and no vibrato measures {got:.4f}: take the line out first.")
+            raise Wrong(f"a glide of {glide} semitones and no vibrato measures {got:.2g}: take the line out first.")
     return "within 6 % of the true depth, and within 15 % under a glide many times as wide."
 
 
@@ -121,21 +141,32 @@ def _judge_brightness(answer: Any) -> str:
         got = expect_tensor(call(answer, torch.tensor(h), torch.tensor(f0)))
         if got.numel() != 1:
             raise Wrong(f"one note has one brightness: got shape {tuple(got.shape)}. Take the mean over its frames.")
-        if close(got, true, 1e-4):
+        got = got.reshape(())
+        if close(got, true):
             continue
         hertz = (h * k).sum(-1) * f0
-        if any(close(got, float(hertz.mean()) / d, 1e-4) for d in (1, 12, 60, 4000, 8000, 16000)):
+        if any(close(got, float(hertz.mean()) / d) for d in (1, 12, 60, 4000, 8000, 16000)):
             raise Wrong(
                 "that is a centroid in Hz: every higher note would count as brighter. Number the harmonics instead, "
                 "and leave f0_hz alone."
             )
-        if close(got, float((h * (k - 1)).sum(-1).mean()) / 12, 1e-4):
-            raise Wrong("you count from 0, but the fundamental is harmonic number 1.")
-        if close(got, true * 12, 1e-4):
-            raise Wrong("that is the mean harmonic number; 1 should stand for the twelfth: divide by 12.")
-        if close(got, true * 12 / harmonics, 1e-4):
-            raise Wrong("divided by the number of harmonics; the map wants 12, whatever their number.")
-        raise Wrong("not the centre of gravity: all sound in harmonic number 12 gives 1, in the fundamental 1/12.")
+        slips = {
+            "you count from 0, but the fundamental is harmonic number 1.": float((h * (k - 1)).sum(-1).mean()) / 12,
+            "that is the mean harmonic number; 1 should stand for the twelfth: divide by 12.": true * 12,
+            "divided by the number of harmonics; the map wants 12, whatever their number.": true * 12 / harmonics,
+            "a mean over frames and harmonics at once: take the sum over the harmonics, whose shares sum to 1, and the "
+            "mean over the frames.": true / harmonics,
+            "that is the number of the loudest harmonic; the centre of gravity counts all, by their shares.": float(
+                h.argmax(-1).mean() + 1
+            )
+            / 12,
+            "the wrong axis: you number the frames. The harmonics are axis -1.": float(
+                (h.T * np.arange(1, frames + 1)).sum(-1).mean()
+            )
+            / 12,
+        }
+        name_the_slip(got, slips)
+        raise Wrong(f"not the mean number of the harmonics, by their shares, over 12: {you_give(got, true)}.")
     return "the mean harmonic number over twelve, whatever the pitch."
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from course_lib.exercises.base import Exercise, NotAttempted, Wrong, call, close, expect_tensor
+from course_lib.exercises.base import Exercise, Wrong, call, close, expect_tensor, number, pair
 
 
 def split_harmonic(k: int, h: int) -> tuple[int, int]:
@@ -21,14 +21,11 @@ def _judge_split_harmonic(answer: Any) -> str:
     rng = np.random.default_rng(11)
     for h in (1, 2, 3, 7, 10):
         for k in (1, h, h + 1, 2 * h + 1, 3 * h + 2, *map(int, rng.integers(1, 400, 8))):
-            got = call(answer, k, h)
-            if not isinstance(got, (tuple, list)) or len(got) != 2:
-                raise Wrong(f"give two whole numbers, p and q; for k = {k}, h = {h} you give {got!r}.")
-            if any(value is Ellipsis for value in got):
-                raise NotAttempted
-            p, q = got
-            if int(p) != p or int(q) != q:
-                raise Wrong(f"p and q are whole numbers; for k = {k}, h = {h} you give {p} and {q}.")
+            p, q = pair(call(answer, k, h), "give two whole numbers, p and q.")
+            p, q = number(p), number(q)
+            if abs(p - round(p)) + abs(q - round(q)) > 1e-3:
+                raise Wrong(f"p and q are whole numbers; for k = {k}, h = {h} you give {p:g} and {q:g}.")
+            p, q = round(p), round(q)
             if (2 * h + 1) * p + q == k and abs(q) <= h:
                 continue
             if (2 * h + 1) * p + q == k:
@@ -65,7 +62,7 @@ def _judge_all_harmonics(answer: Any) -> str:
             raise Wrong("one harmonic late: the first row should be sin φ, and yours is sin 0.")
         if close(got, torch.sin(phase) ** k, 1e-9):
             raise Wrong("the powers of a sine are no harmonics: it is (cos φ + i sin φ) that is to be raised.")
-        if n_harmonics > 1 and close(got[1], 2 * torch.sin(phase) * torch.cos(phase) ** 2, 1e-9):
+        if n_harmonics > 1 and close(got[1], torch.sin(phase) * (torch.cos(phase) + torch.cos(2 * phase)), 1e-9):
             raise Wrong(
                 "the sine of this step was made from the new cosine: compute both from the old pair, then replace."
             )
@@ -117,6 +114,6 @@ MISTAKES = {
         (lambda c, s, n: torch.stack([s**k for k in range(1, n + 1)]), "powers of a sine"),
         (lambda c, s, n: torch.stack([torch.cos(k * torch.atan2(s, c)) for k in range(1, n + 1)]), "the cosines"),
         (lambda c, s, n: torch.stack([torch.sin(k * torch.atan2(s, c)) for k in range(n)]), "one harmonic late"),
-        (lambda c, s, n: _late_cosine(c, s, n), "not sin φ"),
+        (lambda c, s, n: _late_cosine(c, s, n), "both from the old pair"),
     ],
 }

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from course_lib.exercises.base import Exercise, Wrong, call, close, expect_tensor
+from course_lib.exercises.base import Exercise, Wrong, call, close, expect_tensor, name_the_slip, you_give
 
 
 def best_amplitudes(sound: Tensor, hz: Tensor, sample_rate: float) -> Tensor:
@@ -67,20 +66,21 @@ def _judge_best_amplitudes(answer: Any) -> str:
         got = expect_tensor(call(answer, sound.clone(), hz.clone(), rate), (k,))
         if close(got, oracle, 1e-3):
             continue
-        known: tuple[tuple[Callable[[Tensor, Tensor, float], Tensor], str], ...] = (
-            (_only_sines, "sines only: a sine of any initial phase needs a cosine beside it."),
-            (_added_up, "the two weights are legs of a right triangle: the amplitude is its long side, not their sum."),
-            (_no_two_pi, "Hz are taken for radians: each cycle has 2π of them."),
-            (_one_by_one, "each sine is measured as if it were alone, but neighbours overlap: solve for all together."),
-        )
-        for wrong, message in known:
-            if close(got, wrong(sound, hz, rate), 1e-3):
-                raise Wrong(message)
-        if close(got, oracle / 2, 1e-3):
-            raise Wrong("half of it: a real sine is split between a positive and a negative frequency; add both.")
-        raise Wrong(
-            f"{k} sines: you say {got.numpy().round(3).tolist()}, least squares says {oracle.round(3).tolist()}."
-        )
+        slips = {
+            "sines only: a sine of any initial phase needs a cosine beside it.": _only_sines(sound, hz, rate),
+            "the two weights are legs of a right triangle: the amplitude is its long side, not their sum.": _added_up(
+                sound, hz, rate
+            ),
+            "Hz are taken for radians: each cycle has 2π of them.": _no_two_pi(sound, hz, rate),
+            "the angle is in degrees, 360 to a cycle; sin and cos want 2π.": _no_two_pi(sound, 360 * hz, rate),
+            "each sine is measured as if it were alone, but neighbours overlap: solve for all together.": _one_by_one(
+                sound, hz, rate
+            ),
+            "half of it: a real sine is split between a positive and a negative frequency; add both.": oracle / 2,
+            "that is the square of the amplitude, a² + b²: the root is missing.": oracle**2,
+        }
+        name_the_slip(got, slips, 1e-3)
+        raise Wrong(f"{k} sines, by least squares: {you_give(got, oracle)}.")
     return "as exact as the noise allows, close neighbours included. No step was taken: amplitudes are the linear part."
 
 
@@ -107,10 +107,10 @@ def _one_sorted(found_hz: Tensor, true_hz: Tensor) -> Tensor:
     return 1200 * torch.log2(found_hz.sort().values / true_hz)
 
 
-def _cheapest_pairing(found: np.ndarray, true: np.ndarray) -> np.ndarray:
-    """Errors in cents of the pairing that is cheapest in all, by trying every permutation."""
-    every = (1200 * np.log2(np.array(order) / true) for order in itertools.permutations(found))
-    return min(every, key=lambda error: float(np.abs(error).sum()))
+def _pairings(found: np.ndarray, true: np.ndarray) -> np.ndarray:
+    """Errors in cents of every pairing, the cheapest first, in rising order of the true frequencies."""
+    every = np.array([1200 * np.log2(np.array(order) / true) for order in itertools.permutations(found)])
+    return every[np.argsort(np.abs(every).sum(1), kind="stable")]
 
 
 def _judge_matched_cents(answer: Any) -> str:
@@ -121,22 +121,37 @@ def _judge_matched_cents(answer: Any) -> str:
         found = true * 2 ** (draw.uniform(-20, 20, k) / 1200)
         if case >= 2:
             found[1] = true[0] * 2 ** (30 / 1200)  # two found sines on one true one, and another missed
-        oracle = _cheapest_pairing(found, true)
+        every = _pairings(found, true)
         mixed, shuffled = (torch.from_numpy(draw.permutation(x)) for x in (found, true))
         if case == 0:  # swapped for certain
             mixed, shuffled = torch.from_numpy(found[::-1].copy()), torch.from_numpy(true)
         got = expect_tensor(call(answer, mixed.clone(), shuffled.clone()), (k,))
-        if close(got.sort().values, np.sort(oracle), 1e-3):
+        near = 0.01  # cents: what float32 leaves of a ratio is a thousandth
+        # Where both found sines lie on one side of both true ones, two pairings cost the same.
+        cheapest = np.abs(every).sum(1) < np.abs(every[0]).sum() + near
+        if any(float((got - torch.from_numpy(error)).abs().max()) < near for error in every[cheapest]):
             continue
-        if close(got, _as_found(mixed, shuffled), 1e-3):
-            raise Wrong("compared in the order they came: the same sines in another order are the same sound.")
-        if close(got, _one_sorted(mixed, shuffled), 1e-3):
-            raise Wrong("only what was found is in order: the true frequencies may be shuffled too.")
-        if close(got, _in_hz(mixed, shuffled), 1e-3):
-            raise Wrong("these are Hz: cents are 1200 · log2 of a ratio.")
-        if close(got.sort().values, _nearest(mixed, shuffled).sort().values, 1e-3):
+        oracle = every[0]
+        ranked = got.sort().values
+        sign = "the signs are missing or turned: the error is signed, positive where the found one is too high."
+        slips = {
+            "compared in the order they came: the same sines in another order are the same sound.": _as_found(
+                mixed, shuffled
+            ),
+            "only what was found is in order: the true frequencies may be shuffled too.": _one_sorted(mixed, shuffled),
+            "these are Hz: cents are 1200 · log2 of a ratio.": _in_hz(mixed, shuffled),
+            sign: -oracle,
+            sign + " Leave .abs() out.": np.abs(oracle),
+            "those are semitones; a cent is a hundredth of one: 1200, not 12.": oracle / 100,
+            "those are octaves; a cent is a 1200th of one.": oracle / 1200,
+            "a natural logarithm: an octave is a factor of 2, so use log2.": oracle * math.log(2),
+        }
+        name_the_slip(got, slips, 1e-3)
+        if any(close(ranked, np.sort(error), 1e-3) for error in every[cheapest]):
+            raise Wrong("the right errors in another order: in rising order of frequency, please.")
+        if close(ranked, _nearest(mixed, shuffled).sort().values, 1e-3):
             raise Wrong("each takes its nearest, so two may take the same one, and a missed sine costs nothing.")
-        raise Wrong(f"{k} sines: you say {got.numpy().round(1).tolist()} cents, it is {oracle.round(1).tolist()}.")
+        raise Wrong(f"{k} sines: {you_give(got, oracle, 'cents')}.")
     return "as cheap as the best of all permutations, tried one by one. On a line, sorting is optimal transport."
 
 
@@ -178,7 +193,7 @@ def _fisher_deviation(amplitude: float, noise_power: float, n_samples: int, samp
 
 def _judge_deviation_hz(answer: Any) -> str:
     for numbers in (
-        (0.8, 0.5, 4096, 16000),
+        (0.8, 0.3, 4096, 16000),
         (0.2, 0.003, 1024, 16000),
         (0.7, 2.0, 2000, 44100),
         (0.03, 0.1, 8192, 8000),
@@ -187,20 +202,24 @@ def _judge_deviation_hz(answer: Any) -> str:
         oracle = _fisher_deviation(*numbers)
         if close(got, oracle, 5e-3):
             continue
-        known: tuple[tuple[Callable[[float, float, int, float], float], str], ...] = (
-            (_radians, "2π too large: these are radians a second."),
-            (
-                _amplitude_for_power,
-                "the bound asks for a ratio of powers, and a sine's power is A²/2, not its amplitude.",
+        amplitude, power, n_samples, rate = numbers
+        slips = {
+            "2π too large: these are radians a second.": _radians(*numbers),
+            "these are rad/sample: times sample_rate / (2π) they become Hz.": _radians(*numbers) / rate,
+            "the bound asks for a ratio of powers; a sine's power is A²/2, not its amplitude.": _amplitude_for_power(
+                *numbers
             ),
-            (_no_half, "the power of a sine of amplitude A is A²/2: the mean of a squared sine is one half."),
-            (_squared_length, "N² where it should be N³: a longer sound has more samples, and a longer lever besides."),
-            (_variance, "this is the variance; the deviation is its square root."),
-        )
-        for wrong, message in known:
-            if close(got, wrong(*numbers), 5e-3):
-                raise Wrong(message)
-        raise Wrong(f"A, σ², N, rate = {numbers}: you say {float(got):.4g} Hz, the bound is {oracle:.4g} Hz.")
+            "the power of a sine of amplitude A is A²/2: the mean of a squared sine is one half.": _no_half(*numbers),
+            "N² where it should be N³: a longer sound has more samples, and a longer lever besides.": _squared_length(
+                *numbers
+            ),
+            "this is the variance; the deviation is its square root.": _variance(*numbers),
+            "σ² is given, the power of the noise: it is not to be squared once more.": deviation_hz(
+                amplitude, power**2, n_samples, rate
+            ),
+        }
+        name_the_slip(got, slips, 5e-3)
+        raise Wrong(f"A, σ², N, rate = {numbers}: {you_give(got, oracle, 'Hz')}.")
     return "the same as from the definition. Twice the length: almost three times as exact."
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,7 +10,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from course_lib.exercises.base import Exercise, Wrong, call, close, expect_tensor
+from course_lib.exercises.base import (
+    Exercise,
+    Wrong,
+    call,
+    close,
+    expect_tensor,
+    name_the_slip,
+    number,
+    you_give,
+)
+from course_lib.exercises.reading import FLOAT32
 
 
 def frame_pitch(notes: Sequence[tuple[float, float, float]], n_frames: int, frame_rate: float) -> Tensor:
@@ -23,29 +34,55 @@ def frame_pitch(notes: Sequence[tuple[float, float, float]], n_frames: int, fram
 def _judge_frame_pitch(answer: Any) -> str:
     rng = np.random.default_rng(5)
     for frame_rate in (250, 100, 125):
-        ends = np.cumsum(rng.integers(4, 40, 13)) + 2
+        # Notes begin and end between frames, and never so near to the middle that rounding is in doubt.
+        edges = np.cumsum(rng.integers(4, 40, 14)) + 2 + rng.choice([-0.35, -0.2, 0.2, 0.35], 14)
         notes = [
-            (int(a) / frame_rate, int(b - a) / frame_rate, float(rng.integers(40, 90)))
-            for a, b in zip(ends[:-1:2], ends[1::2], strict=True)
+            (float(a) / frame_rate, float(b - a) / frame_rate, float(rng.integers(40, 90)))
+            for a, b in zip(edges[::2], edges[1::2], strict=True)
         ]
-        n_frames = int(ends[-1]) + 5
-        true = np.zeros(n_frames)
-        for onset, length, midi in notes:
-            for i in range(n_frames):
-                if round(onset * frame_rate) <= i < round((onset + length) * frame_rate):
-                    true[i] = midi
-        got = expect_tensor(call(answer, list(notes), n_frames, frame_rate), (n_frames,)).double()
-        if close(got, torch.tensor(true), 1e-6):
+        n_frames = int(edges[-1]) + 5
+
+        def on_frames(place: Any, end: Any = None, notes: Any = notes, n: int = n_frames, r: int = frame_rate) -> Any:
+            row = np.zeros(n)
+            for onset, length, midi in notes:
+                first = place(onset * r)
+                last = end(onset, length) if end else place((onset + length) * r)
+                for i in range(n):
+                    if first <= i < last:
+                        row[i] = midi
+            return row
+
+        true = on_frames(round)
+        got = expect_tensor(call(answer, list(notes), n_frames, frame_rate), (n_frames,))
+        if close(got, true):
             continue
-        later = np.concatenate([[0.0], true[:-1]])
-        longer = np.where(true > 0, true, later)
-        if close(got, torch.tensor(longer), 1e-6):
-            raise Wrong("every note is a frame too long: its last frame is the one before round(end · frame_rate).")
-        if close(got, torch.tensor(440 * 2 ** ((true - 69) / 12)), 1e-3) or float(got.max()) > 128:
+
+        def by_length(onset: float, length: float, r: int = frame_rate) -> int:
+            return round(onset * r) + round(length * r)
+
+        def with_end(onset: float, length: float, r: int = frame_rate) -> int:
+            return round((onset + length) * r) + 1
+
+        cuts = "int() cuts off what follows the point, so notes come up to a frame early: round to the nearest."
+        slips = {
+            "every note is a frame too long: its last frame is the one before round(end · frame_rate).": on_frames(
+                round, with_end
+            ),
+            cuts: on_frames(math.floor),
+            "ceil rounds up, so notes come up to a frame late: round to the nearest.": on_frames(math.ceil),
+            "round the end of a note, not its length: onset and length rounded apart may miss the end by a frame.": (
+                on_frames(round, by_length)
+            ),
+            "that is in Hz: asked is the MIDI pitch, 0 in rests.": np.where(
+                true > 0, 440 * 2 ** ((true - 69) / 12), 0.0
+            ),
+        }
+        name_the_slip(got, slips)
+        if float(got.max()) > 128:
             raise Wrong("that is in Hz: asked is the MIDI pitch, 0 in rests.")
-        if bool((got == 0).sum() < (torch.tensor(true) == 0).sum()):
+        if bool((got == 0).sum() < int((true == 0).sum()) - 14):
             raise Wrong("the rests are not 0: begin with zeros, and write each note only where it sounds.")
-        raise Wrong(f"at {frame_rate} frames a second {int((got != torch.tensor(true)).sum())} frames are not right.")
+        raise Wrong(f"at {frame_rate} frames a second, {you_give(got, true)}.")
     return "notes on frames at three frame rates, rests included."
 
 
@@ -69,21 +106,25 @@ def _judge_seconds(answer: Any) -> str:
         for at, tempo in tempi:
             moments[at:] = tempo
         true = float(moments.sum() / division / 1e6)
-        got = float(call(answer, tick, list(tempi), division))
-        if np.isclose(got, true, rtol=1e-6):
+        got = number(call(answer, tick, list(tempi), division))
+        if np.isclose(got, true, rtol=FLOAT32):
             continue
-        first, last = tempi[0][1], [tempo for at, tempo in tempi if at <= tick][-1]
+        first, last, end = tempi[0][1], [tempo for at, tempo in tempi if at <= tick][-1], tempi[-1][1]
         beats = tick / division / 1e6
-        mistakes = {
+        whole = "the last tempo for the whole way: what lies before a change was played in the old one."
+        slips = {
             "one tempo for the whole way: a change counts only from its own tick on.": beats * first,
-            "the last tempo for the whole way: what lies before its change was played in the old one.": beats * last,
+            whole: beats * last,
+            whole + " (And it may come after the tick.)": beats * end,
             "that is in microseconds: divide by a million.": true * 1e6,
+            "that is in milliseconds: divide by a million, not by a thousand.": true * 1e3,
             "a tempo is for a beat, not for a tick: divide by ticks_per_beat.": true * division,
+            "the mean tempo for the whole way: each counts only as long as it holds.": beats
+            * float(np.mean([tempo for _, tempo in tempi])),
+            "that is in beats: each lasts as long as its tempo says.": tick / division,
         }
-        for message, value in mistakes.items():
-            if np.isclose(got, value, rtol=1e-6):
-                raise Wrong(message)
-        raise Wrong(f"for one file tick {tick} lies at {true:.3f} s; yours says {got:.3f}.")
+        name_the_slip(got, slips)
+        raise Wrong(f"for one file, as time of tick {tick}, {you_give(got, true, 's')}.")
     return "seconds through three changes of tempo, in six random files."
 
 

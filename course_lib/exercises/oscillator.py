@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from course_lib.exercises.base import Exercise, Wrong, call, close, expect_tensor
+from course_lib.exercises.base import Exercise, Wrong, call, close, expect_tensor, name_the_slip, you_give
 
 
 def phase_of(frequency_hz: Tensor, sample_rate: float) -> Tensor:
@@ -40,8 +40,8 @@ def _without_rate(frequency_hz: Tensor, sample_rate: float) -> Tensor:
 
 
 def _same_angle(phase: Tensor, other: Tensor) -> bool:
-    """Whether two phases agree up to whole turns."""
-    return bool((torch.exp(1j * phase) - torch.exp(1j * other)).abs().max() < 1e-6)
+    """Whether two phases agree up to whole turns, as exactly as a running sum in float32 can."""
+    return bool((torch.exp(1j * phase) - torch.exp(1j * other)).abs().max() < 1e-3)
 
 
 def _judge_phase_of(answer: Any) -> str:
@@ -49,12 +49,17 @@ def _judge_phase_of(answer: Any) -> str:
     for rate in (8000, 16000, 44100):
         f = 100 + 900 * torch.rand(200, generator=generator, dtype=torch.float64)
         got = expect_tensor(call(answer, f.clone(), rate), (200,))
-        oracle, total = [], 0.0
+        steps, total = [], 0.0
         for hz in f.tolist():  # one sample after the other, as a tape would do it
-            oracle.append(total)
+            steps.append(total)
             total += 2 * math.pi * hz / rate
-        if _same_angle(got, torch.tensor(oracle, dtype=torch.float64)):
+        oracle = torch.tensor(steps, dtype=torch.float64)
+        if _same_angle(got, oracle):
             continue
+        if close(got, torch.sin(oracle)):
+            raise Wrong("that is the sine already; asked is the phase, which goes into it.")
+        if _same_angle(got, -oracle):
+            raise Wrong("it turns backwards: a phase grows with time, by 2π · f / f_s a sample.")
         if _same_angle(got, _inclusive(f, rate)):
             raise Wrong(
                 "one sample early: sample 0 already holds its own step. The sum runs over m < n, so the phase starts "
@@ -65,13 +70,14 @@ def _judge_phase_of(answer: Any) -> str:
                 "this multiplies frequency by time, which is the glide bug: it is right only while the frequency "
                 "never changes. Add up the steps instead."
             )
-        if _same_angle(got, _in_turns(f, rate)):
+        if close(got, _in_turns(f, rate)):
             raise Wrong("this is the phase in turns, the 2π is missing: a turn is 2π radians.")
         if _same_angle(got * math.pi / 180, _in_degrees(f, rate) * math.pi / 180):
             raise Wrong("this is the phase in degrees; sin and cos want radians, 2π to a turn and not 360.")
-        if close(got, _without_rate(f, rate), 1e-9):
+        if close(got, _without_rate(f, rate)):
             raise Wrong("the sample rate is missing: one sample at f Hz advances by f / sample_rate turns.")
-        raise Wrong(f"after 3 samples you are at {float(got[3]):.4f} rad, adding step by step gives {oracle[3]:.4f}.")
+        n = int(((got - oracle + math.pi) % (2 * math.pi) - math.pi).abs().gt(1e-3).nonzero()[0])
+        raise Wrong(f"adding step by step, at sample {n} {you_give(got[n], oracle[n], 'rad')}.")
     return "the same angles as adding step by step, at three sample rates."
 
 
@@ -95,6 +101,11 @@ def _held(frames: Tensor, n_samples: int) -> Tensor:
     return frames[(torch.arange(n_samples) * len(frames)) // n_samples]
 
 
+def _next_held(frames: Tensor, n_samples: int) -> Tensor:
+    nearest = (torch.arange(n_samples, dtype=torch.float64) * len(frames) / n_samples).round().long()
+    return frames[nearest.clamp(max=len(frames) - 1)]
+
+
 def _judge_join_frames(answer: Any) -> str:
     generator = torch.Generator().manual_seed(12)
     for n_frames, n_samples in ((5, 40), (7, 100), (3, 3), (1, 6)):
@@ -102,21 +113,19 @@ def _judge_join_frames(answer: Any) -> str:
         got = expect_tensor(call(answer, frames.clone(), n_samples), (n_samples,))
         at = np.arange(n_frames) * n_samples / n_frames
         oracle = np.interp(np.arange(n_samples), at, frames.numpy())
-        if close(got, oracle, 1e-9):
+        if close(got, oracle):
             continue
-        if close(got, _ends_aligned(frames, n_samples), 1e-6):
-            raise Wrong(
-                "your last frame sits on the last sample, which stretches time. Frame i belongs at sample "
-                "i · N / F; the last one is reached earlier, and held."
-            )
-        if close(got, _centres_aligned(frames, n_samples), 1e-6):
-            raise Wrong(
-                "your frames sit in the middle of their hop, half a hop late (as torch's interpolate puts them). "
-                "Frame 0 belongs at sample 0."
-            )
-        if close(got, _held(frames, n_samples), 1e-9):
-            raise Wrong("a staircase: between two frames the value has to move in a straight line.")
-        raise Wrong(f"{n_frames} frames, {n_samples} samples: you end at {float(got[-1]):.4f}, not {oracle[-1]:.4f}.")
+        staircase = "a staircase: between two frames the value has to move in a straight line."
+        slips = {
+            "your last frame sits on the last sample, which stretches time. Frame i belongs at sample "
+            "i · N / F; the last one is reached earlier, and held.": _ends_aligned(frames, n_samples),
+            "your frames sit in the middle of their hop, half a hop late (as torch's interpolate puts them). "
+            "Frame 0 belongs at sample 0.": _centres_aligned(frames, n_samples),
+            staircase: _held(frames, n_samples),
+            staircase + " (Yours jumps half-way.)": _next_held(frames, n_samples),
+        }
+        name_the_slip(got, slips)
+        raise Wrong(f"{n_frames} frames, {n_samples} samples: {you_give(got, oracle)}.")
     return "the same as NumPy's interpolation, also where no number of samples fits between two frames evenly."
 
 
@@ -187,18 +196,18 @@ def _judge_play_blocks(answer: Any) -> str:
     for n_blocks, hop, rate in ((5, 40, 8000), (7, 64, 16000), (1, 30, 44100)):
         f = 100 + 900 * torch.rand(n_blocks, generator=generator, dtype=torch.float64)
         got = expect_tensor(call(answer, f.clone(), hop, rate), (n_blocks * hop,))
-        oracle, phase = [], 0.0
+        samples, phase = [], 0.0
         for hz in f.tolist():  # one sample after the other, and nothing ever begins anew
             for _ in range(hop):
-                oracle.append(math.sin(phase))
+                samples.append(math.sin(phase))
                 phase += 2 * math.pi * hz / rate
-        if close(got, oracle, 1e-6):
+        oracle = torch.tensor(samples, dtype=torch.float64)
+        if close(got, oracle, 1e-3):
             continue
-        for wrong, message in known:
-            if close(got, wrong(f, hop, rate), 1e-6):
-                raise Wrong(message)
-        first = next(i for i, value in enumerate(oracle) if abs(value - float(got[i])) > 1e-6)
-        raise Wrong(f"{n_blocks} blocks of {hop} samples: sample {first} is the first that differs.")
+        name_the_slip(got, {message: wrong(f, hop, rate) for wrong, message in known}, 0.05)
+        first = int((got - oracle).abs().gt(1e-3).nonzero()[0])
+        where = you_give(got[first], oracle[first])
+        raise Wrong(f"{n_blocks} blocks of {hop} samples: sample {first} is the first that differs: {where}.")
     return "not a click at any edge: the same as one sine that is never interrupted."
 
 

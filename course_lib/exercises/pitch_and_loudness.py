@@ -10,7 +10,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from course_lib.exercises.base import Exercise, Wrong, call, close, expect_tensor
+from course_lib.exercises.base import (
+    Exercise,
+    Wrong,
+    call,
+    expect_tensor,
+    name_the_slip,
+    number,
+    you_give,
+)
 
 
 def weighted_level_db(magnitude: Tensor, weighting_db: Tensor) -> Tensor:
@@ -24,10 +32,13 @@ def _judge_weighted_level_db(answer: Any) -> str:
     for n_frames, n_bins in ((4, 65), (9, 129)):
         magnitude = 10 ** rng.uniform(-4, 0, (n_frames, n_bins))
         curve = librosa.A_weighting(np.linspace(50, 8000, n_bins), min_db=None)
-        got = expect_tensor(call(answer, torch.from_numpy(magnitude), torch.from_numpy(curve)), (n_frames,))
+        got = expect_tensor(call(answer, torch.from_numpy(magnitude), torch.from_numpy(curve)))
+        if got.shape == (n_bins,):
+            raise Wrong("the wrong axis: you sum over the frames. A frame is a row, so its bins are axis -1.")
+        got = expect_tensor(got, (n_frames,))
         # The oracle adds one bin after the other, each a level in dB of its own.
         oracle = np.logaddexp.reduce((20 * np.log10(magnitude) + curve) * math.log(10) / 10, axis=1) * 10 / math.log(10)
-        if close(got, oracle, 1e-6):
+        if bool((got - torch.from_numpy(oracle)).abs().max() < 0.01):
             continue
         power, gain = magnitude**2, 10 ** (curve / 10)
         known = {
@@ -45,11 +56,11 @@ def _judge_weighted_level_db(answer: Any) -> str:
             "the mean over the bins makes the level depend on how many there are: sum.": 10
             * np.log10((power * gain).mean(1)),
             "the weights are left out.": 10 * np.log10(power.sum(1)),
+            "the average weight serves no bin: weigh each before the sum.": 10 * np.log10(power.sum(1)) + curve.mean(),
+            "that is the power; decibels are 10 · log10 of it.": (power * gain).sum(1),
         }
-        for message, mistake in known.items():
-            if close(got, mistake, 1e-6):
-                raise Wrong(message)
-        raise Wrong(f"for the first random frame you give {float(got[0]):.2f} dB, it is {float(oracle[0]):.2f} dB.")
+        name_the_slip(got, known)
+        raise Wrong(f"for one random spectrogram, {you_give(got, oracle, 'dB')}.")
     return "the same as adding the bins' powers one by one."
 
 
@@ -64,12 +75,13 @@ def _judge_central_pitch_hz(answer: Any) -> str:
     cases += [(rng.uniform(80, 900, n), rng.random(n)) for n in (20, 101)]
     cases += [(np.array([220.0, 330.0, 500.0]), np.array([0.5, 0.9, 0.49]))]
     for f0_hz, confidence in cases:
-        got = float(expect_tensor(call(answer, torch.from_numpy(f0_hz), torch.from_numpy(confidence)), ()))
+        got = number(call(answer, torch.from_numpy(f0_hz), torch.from_numpy(confidence)))
         sure = f0_hz[confidence >= 0.5]
         oracle = 440 * 2 ** ((float(librosa.hz_to_midi(sure).mean()) - 69) / 12)  # through MIDI numbers
-        if abs(got - oracle) < 1e-6 * oracle:
+        if abs(got - oracle) < 1e-4 * oracle:  # a sixth of a cent
             continue
         strictly = f0_hz[confidence > 0.5]
+        middle = "that is the median; asked is the mean, as the ear counts."
         known = {
             "that is the mean in Hz, which leans to the high notes; half-way between 220 and 880 Hz the ear hears "
             "440, not 550.": sure.mean(),
@@ -78,15 +90,18 @@ def _judge_central_pitch_hz(answer: Any) -> str:
             "frames weighted by confidence still count those without a pitch a little; leave them out.": np.exp(
                 (np.log(f0_hz) * confidence).sum() / confidence.sum()
             ),
-            "this is a MIDI number or an octave count; turn it back into Hz.": math.log2(oracle),
+            "this is an octave count; turn it back into Hz: 2 ** x.": math.log2(oracle),
+            "this is a natural logarithm; turn it back into Hz: exp(x).": math.log(oracle),
             "this is a MIDI number; turn it back into Hz.": 69 + 12 * math.log2(oracle / 440),
+            "these are semitones from 440 Hz; turn them back into Hz.": 12 * math.log2(oracle / 440),
+            middle: np.median(sure),
+            middle + " (PyTorch takes the lower of two.)": np.sort(sure)[(len(sure) - 1) // 2],
+            "that is the mean of the others, those below 0.5.": np.exp(np.log(f0_hz[confidence < 0.5]).mean()),
         }
-        for message, mistake in known.items():
-            if abs(got - float(mistake)) < 1e-6 * abs(float(mistake)):
-                raise Wrong(message)
+        name_the_slip(got, known)
         if len(strictly) != len(sure):
             raise Wrong("a frame with a confidence of exactly 0.5 counts as voiced: >=, not >.")
-        raise Wrong(f"for {len(f0_hz)} random frames you give {got:.2f} Hz, it is {oracle:.2f} Hz.")
+        raise Wrong(f"for {len(f0_hz)} random frames {you_give(got, oracle, 'Hz')}.")
     return "half-way in octaves, as the ear counts."
 
 
@@ -103,25 +118,30 @@ def _judge_octave_error_share(answer: Any) -> str:
         true = rng.uniform(150, 500, n)
         octaves, cents = rng.choice([-2, -1, 0, 1], n, p=[0.1, 0.25, 0.4, 0.25]), rng.choice([-300, -20, 20, 300], n)
         found = true * 2.0 ** (octaves + cents / 1200)
-        got = float(expect_tensor(call(answer, torch.from_numpy(found), torch.from_numpy(true)), ()))
+        got = expect_tensor(call(answer, torch.from_numpy(found), torch.from_numpy(true)))
+        if got.shape == (n,):
+            raise Wrong("one truth for each frame; asked is their share: the mean of ones and zeros.")
+        got = expect_tensor(got, ())
         near = np.abs(cents) <= 50  # the oracle knows how the errors were made
         oracle = np.mean(near & (octaves != 0))
-        if abs(got - oracle) < 1e-9:
+        if abs(float(got) - oracle) < 1e-4:
             continue
+        whole = np.rint(octaves + cents / 1200)
+        every = "every large error is counted; an octave error lies within 50 cents of a wrong octave."
         known = {
             "frames in the right octave are counted as well.": np.mean(near),
             "only errors upwards are counted; the octave below is the commoner one.": np.mean(near & (octaves > 0)),
             "only errors downwards are counted; it may be the octave above as well.": np.mean(near & (octaves < 0)),
             "two octaves off is an octave error, too.": np.mean(near & (np.abs(octaves) == 1)),
-            "every large error is counted; an octave error lies within 50 cents of a wrong octave.": np.mean(
-                np.abs(1200 * octaves + cents) > 50
-            ),
-            "that is the number of frames; asked for is their share.": n * oracle,
+            "two octaves off is an octave error, too; and it must lie within 50 cents.": np.mean(np.abs(whole) == 1),
+            every: np.mean(np.abs(1200 * octaves + cents) > 50),
+            every + " Rounding alone is not enough.": np.mean(whole != 0),
+            "that is the number of frames; asked is their share.": n * oracle,
+            "that is per cent; a share lies between 0 and 1.": 100 * oracle,
+            "that is the share of all other frames.": 1 - oracle,
         }
-        for message, mistake in known.items():
-            if abs(got - float(mistake)) < 1e-9:
-                raise Wrong(message)
-        raise Wrong(f"for {n} random frames you give {got:.3f}, it is {oracle:.3f}.")
+        name_the_slip(got, known)
+        raise Wrong(f"for {n} random frames {you_give(got, oracle)}.")
     return "up, down and by two octaves."
 
 
@@ -183,6 +203,6 @@ MISTAKES = {
         (lambda f, t: (((f / t).log2() - 1).abs() <= 50 / 1200).double().mean(), "only errors upwards"),
         (lambda f, t: (((f / t).log2().abs() - 1).abs() <= 50 / 1200).double().mean(), "two octaves off"),
         (lambda f, t: ((f / t).log2().abs() > 50 / 1200).double().mean(), "every large error"),
-        (lambda f, t: len(f) * octave_error_share(f, t), "asked for is their share"),
+        (lambda f, t: len(f) * octave_error_share(f, t), "asked is their share"),
     ],
 }

@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from course_lib.exercises.base import Exercise, Wrong, call, close, expect_tensor
+from course_lib.exercises.base import Exercise, Wrong, call, close, expect_tensor, name_the_slip, you_give
+from course_lib.exercises.reading import FLOAT32
 
 
 def classes(f0_hz: Tensor, pitch: float) -> Tensor:
@@ -24,13 +25,15 @@ def _judge_classes(answer: Any) -> str:
         f0 = 440.0 * 2 ** ((100 * (pitch - 69) + cents) / 1200)
         got = expect_tensor(call(answer, torch.tensor(f0), pitch), (41,))
         right = np.clip(np.rint(cents), -100, 100) + 100
-        if close(got, torch.tensor(right), 1e-9):
+        if bool((got - torch.tensor(right)).abs().max() < 0.01):
             continue
-        inside = np.abs(cents) < 99
-        mistakes = {
+        add = "the note itself is class 100, not 0: add 100."
+        nearest = "a class is the nearest whole cent: round, where int() and floor cut off."
+        slips = {
             "what lies beyond a semitone counts as the end: clamp to −100 … 100.": np.rint(cents) + 100,
             "turned round: a pitch above the note belongs to a class above 100.": 200 - right,
-            "the note itself is class 100, not 0: add 100.": right - 100,
+            add: right - 100,
+            add + " Before the clamp to 0 … 200.": np.clip(np.rint(cents), 0, 200),
             "those are semitones; a class is a cent, a hundredth of one.": np.clip(np.rint(cents / 100), -1, 1) + 100,
             "a ratio of frequencies is no number of cents: 1200 · log2 of it.": np.clip(
                 np.rint(100 * (2 ** (cents / 1200) - 1)), -100, 100
@@ -38,13 +41,21 @@ def _judge_classes(answer: Any) -> str:
             + 100,
             "a natural logarithm; an octave is a factor of 2: use log2.": np.clip(np.rint(cents * np.log(2)), -100, 100)
             + 100,
+            nearest: np.clip(np.trunc(cents), -100, 100) + 100,
+            nearest + " (Yours rounds down.)": np.clip(np.floor(cents), -100, 100) + 100,
+            "ceil rounds up; a class is the nearest whole cent.": np.clip(np.ceil(cents), -100, 100) + 100,
+            "`pitch` is a MIDI note, not a frequency: the note is 440 · 2^((pitch − 69) / 12) Hz.": np.clip(
+                np.rint(1200 * np.log2(f0 / pitch)), -100, 100
+            )
+            + 100,
         }
-        for message, value in mistakes.items():
-            if close(got, torch.tensor(value), 1e-9):
-                raise Wrong(message)
-        if close(got[torch.tensor(inside)].round(), torch.tensor(right[inside]), 1e-9):
+        name_the_slip(got, slips, FLOAT32)
+        inside = torch.tensor(np.abs(cents) < 99)
+        if bool((got.round() - torch.tensor(right))[inside].abs().max() < 0.01):
             raise Wrong("nearly: a class is a whole number, the nearest one; round, then clamp.")
-        raise Wrong(f"a pitch {cents[0]:.1f} cents off is class {right[0]:.0f}; yours is {float(got[0]):g}.")
+        worst = int((got - torch.tensor(right)).abs().argmax())
+        case = f"of a pitch {cents[worst]:.1f} cents off the note"
+        raise Wrong(f"{case}, as class {you_give(got[worst], right[worst])}.")
     return "classes of three random curves, the ends held."
 
 
@@ -66,8 +77,18 @@ def _judge_response(answer: Any) -> str:
         for i, n, j in np.ndindex(6, 9, 6):
             sloped[i, n, j] = np.nan if n == 4 else np.polyfit(values, read[i, :, n, j], 1)[0]
         right = np.nanmean(sloped, 1)
-        got = expect_tensor(call(answer, torch.tensor(read), torch.tensor(values)), (6, 6))
-        if close(got, torch.tensor(right), 1e-6):
+        result = call(answer, torch.tensor(read), torch.tensor(values))
+        try:
+            got = expect_tensor(result)
+        except Wrong as error:
+            raise Wrong("NaN: a note that was not measured does not count. Leave it out of the mean over the notes: "
+                        "nanmean.") from error  # fmt: skip
+        if got.shape in ((9, 6), (6, 9)):
+            raise Wrong(
+                f"the mean is over the notes, which are axis 2 of read, and you leave them: {tuple(got.shape)}."
+            )
+        got = expect_tensor(got, (6, 6))
+        if close(got, right):
             continue
         ends = np.nanmean((read[:, -1] - read[:, 0]) / (values[-1] - values[0]), 1)
         x = values - values.mean()
@@ -77,18 +98,19 @@ def _judge_response(answer: Any) -> str:
             [[np.corrcoef(np.repeat(values, 8), kept[i, ..., j].ravel())[0, 1] for j in range(6)] for i in range(6)]
         )
         origin = np.nanmean(np.einsum("v,ivnj->inj", values, read) / (values**2).sum(), 1)
+        steps = np.nanmean(np.diff(read, axis=1) / np.diff(values)[None, :, None, None], (1, 2))
         mistakes = {
             "transposed: rows are what was set, columns what was measured.": right.T,
             "that uses the first and the last value only; a line of least squares uses them all.": ends,
+            "that is the mean slope of the steps from value to value; one line of least squares goes through "
+            "them all.": steps,
             "divide by Σ (v − mean)²; as it stands, more values give a larger slope.": products,
             "that is Pearson's r: a slope keeps the units.": r,
             "a line through the origin; take the mean off the values first.": origin,
             "a note that was not measured counts as 0 here: leave NaN out of the mean.": right * 8 / 9,
         }
-        for message, value in mistakes.items():
-            if close(got, torch.tensor(value), 1e-6):
-                raise Wrong(message)
-        raise Wrong(f"set 0, measured 0: the slope is {right[0, 0]:.3f}; yours is {float(got[0, 0]):.3f}.")
+        name_the_slip(got, mistakes)
+        raise Wrong(f"as slope (row: set, column: measured), {you_give(got, right)}.")
     return "slopes of two random sweeps, of 3 and 11 values, one note unheard."
 
 

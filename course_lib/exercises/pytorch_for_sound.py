@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from course_lib.exercises.base import Exercise, Wrong, call, close, expect_tensor
+from course_lib.exercises.base import Exercise, Stopped, Wrong, call, close, expect_tensor, name_the_slip, you_give
 
 
 def mix(tracks: Tensor, gains_db: Tensor) -> Tensor:
@@ -22,27 +23,38 @@ def _judge_mix(answer: Any) -> str:
         n_tracks, n = 3 + trial, 50
         tracks = torch.rand(n_tracks, n, generator=generator, dtype=torch.float64) - 0.5
         levels = torch.rand(n_tracks, generator=generator, dtype=torch.float64) * 30 - 24
-        got = call(answer, tracks.clone(), levels.clone())
-        if isinstance(got, Tensor) and got.shape == tracks.shape:
+        try:
+            got = expect_tensor(call(answer, tracks.clone(), levels.clone()))
+        except Stopped as stopped:
+            if not re.search("must match the size|could not be broadcast", str(stopped.error)):
+                raise
+            raise Wrong(
+                f"one gain a track, shape ({n_tracks},), meets tracks of shape ({n_tracks}, {n}), and broadcasting "
+                "lays it along time. Give the gains a last axis of length 1: gains.unsqueeze(-1)."
+            ) from stopped
+        if got.shape == tracks.shape:
             raise Wrong("that is still one sound per track: sum over the axis of the tracks, which is axis 0.")
-        if isinstance(got, Tensor) and tuple(got.shape) == (n_tracks,):
+        if tuple(got.shape) == (n_tracks,):
             raise Wrong("you summed over time: one number is left of each track. The tracks are axis 0.")
         got = expect_tensor(got, (n,))
         # The oracle adds the tracks up one by one; no broadcasting, which is what the exercise is about.
         oracle = torch.zeros(n, dtype=torch.float64)
         for track, level in zip(tracks, levels.tolist(), strict=True):
             oracle += track * 10.0 ** (level / 20)
-        if close(got, oracle, 1e-5):
+        if close(got, oracle):
             continue
-        if close(got, (levels.unsqueeze(-1) * tracks).sum(0), 1e-5):
-            raise Wrong("you multiplied by the decibels themselves: first turn each level into a gain, 10^(dB / 20).")
-        if close(got, (10 ** (levels / 10)).unsqueeze(-1).mul(tracks).sum(0), 1e-5):
-            raise Wrong("10^(dB / 10) is a ratio of powers; samples are amplitudes, for which it is dB / 20.")
-        if close(got * n_tracks, oracle, 1e-5):
-            raise Wrong("a mean where a sum belongs: every further track would make the others softer.")
-        if close(got, tracks.sum(0), 1e-5):
-            raise Wrong("the tracks are summed, but their levels have no effect.")
-        raise Wrong("the mix differs from adding the tracks one by one, each times 10^(dB / 20).")
+        slips = {
+            "you multiplied by the decibels themselves: first turn each level into a gain, 10^(dB / 20).": levels,
+            "10^(dB / 10) is a ratio of powers; samples are amplitudes, for which it is dB / 20.": 10 ** (levels / 10),
+            "e^(dB / 20) is no gain: decibels count with base 10, 10^(dB / 20).": (levels / 20).exp(),
+            "a mean where a sum belongs: every further track would make the others softer.": 10 ** (levels / 20)
+            / n_tracks,
+            "the tracks are summed, but their levels have no effect.": torch.ones_like(levels),
+            "the levels are turned round: −6 dB is softer, a gain below 1.": 10 ** (-levels / 20),
+        }
+        name_the_slip(got, {said: (gains.unsqueeze(-1) * tracks).sum(0) for said, gains in slips.items()})
+        where = you_give(got, oracle)
+        raise Wrong(f"the mix differs from adding the tracks one by one, each times 10^(dB / 20): {where}.")
     return "the same as adding the tracks one by one, and without a loop."
 
 
@@ -64,31 +76,37 @@ def _judge_descend(answer: Any) -> str:
         noise = 0.2 * torch.rand(80, generator=generator, dtype=torch.float64)
         target = (0.5 + float(torch.rand(1, generator=generator))) * sound + noise
         lr, steps = 0.3, 4 + trial
-        got = expect_tensor(call(answer, sound.clone(), target.clone(), lr, steps))
-        if got.numel() != 1:
-            raise Wrong(f"return the gain, one number; got shape {tuple(got.shape)}.")
-        got = got.reshape(())
+        got = expect_tensor(call(answer, sound.clone(), target.clone(), lr, steps), ())
         # On a parabola descent has a closed form: the distance to the best gain shrinks by one factor each step.
         energy, best = sound.square().mean(), (sound * target).mean() / sound.square().mean()
-        if close(got, _reached(best, energy, lr, steps), 1e-5):
+        expected = _reached(best, energy, lr, steps)
+        if close(got, expected):
             continue
-        if close(got, _accumulated(best, energy, lr, steps), 1e-5):
-            raise Wrong("the gradients pile up: backward() adds to .grad. Set it to zero (or None) before every step.")
-        if close(got, _reached(best, energy, -lr, steps), 1e-5):
-            raise Wrong("you walk uphill: the gradient points to where the loss grows. Subtract it.")
-        if close(got, _reached(best, energy, 1.0, steps), 1e-5):
-            raise Wrong("the learning rate has no effect: multiply the gradient by lr.")
-        if close(got, _reached(best, energy, lr / 2, steps), 1e-5):
-            raise Wrong("your steps are half as long: the derivative of a square has a factor 2, which autograd knows.")
-        if close(got, _reached(best, len(sound) * energy, lr, steps), 1e-5):
-            raise Wrong("a sum where the loss takes a mean: the steps grow with the length of the sound.")
-        for other in (steps - 1, steps + 1):
-            if close(got, _reached(best, energy, lr, other), 1e-5):
-                raise Wrong(f"that is the gain after {other} steps, where {steps} were asked for.")
-        if close(got, best, 1e-5):
-            raise Wrong("the best gain itself: right in the end, but the question is where these few steps arrive.")
-        expected = float(_reached(best, energy, lr, steps))
-        raise Wrong(f"after {steps} steps with lr {lr:g} you are at {float(got):.4f}; descent is at {expected:.4f}.")
+        slips = {
+            "the gradients pile up: backward() adds to .grad. Set it to zero (or None) before every step.": (
+                _accumulated(best, energy, lr, steps)
+            ),
+            "you walk uphill: the gradient points to where the loss grows. Subtract it.": _reached(
+                best, energy, -lr, steps
+            ),
+            "the learning rate has no effect: multiply the gradient by lr.": _reached(best, energy, 1.0, steps),
+            "your steps are half as long: the derivative of a square has a factor 2, which autograd knows.": _reached(
+                best, energy, lr / 2, steps
+            ),
+            "a sum where the loss takes a mean: the steps grow with the length of the sound.": _reached(
+                best, len(sound) * energy, lr, steps
+            ),
+            **{
+                f"that is the gain after {other} steps, where {steps} were asked for.": _reached(
+                    best, energy, lr, other
+                )
+                for other in (steps - 1, steps + 1)
+            },
+            "the walk starts at 0, and yours at a gain of 1.": best + (1 - best) * (1 - expected / best),
+            "the best gain itself: right in the end, but the question is where these few steps arrive.": best,
+        }
+        name_the_slip(got, slips)
+        raise Wrong(f"after {steps} steps with lr {lr:g}, as gain {you_give(got, expected)}.")
     return "exactly where the closed form of descent on a parabola is after as many steps."
 
 

@@ -1,4 +1,4 @@
-"""What has been answered so far: kept in the running notebook, and read from and written to small files."""
+"""What has been answered so far: the entries of the running notebook, and files that hold such entries."""
 
 from __future__ import annotations
 
@@ -24,9 +24,13 @@ class Entry:
 entries: dict[str, Entry] = {}  # of this notebook, by the exercise's id
 
 
-def remember(exercise_id: str, status: Status) -> None:
+class OtherVersionError(ValueError):
+    """Raised by `read_record`: a progress file, but of another version of its format."""
+
+
+def note(record: dict[str, Entry], exercise_id: str, status: Status) -> None:
     """Note the verdict of one check; what was right once stays right, and an untouched stub is no try."""
-    entry = entries.setdefault(exercise_id, Entry())
+    entry = record.setdefault(exercise_id, Entry())
     entry.status = max(entry.status, status, key=STATUSES.index)
     entry.tries += status != "not attempted"
 
@@ -53,13 +57,14 @@ def read_record(path: Path, consequence: str) -> dict[str, Entry]:
         if not isinstance(content, dict) or content.get("format") != FORMAT:
             raise ValueError(f'it does not say "format": "{FORMAT}"')
         if content.get("version") != VERSION:
-            raise ValueError(f"its version is {content.get('version')!r:.20}, and this is version {VERSION}")
+            raise OtherVersionError(f"its version is {content.get('version')!r:.20}, and this is version {VERSION}")
         if not isinstance(content.get("exercises"), list):
             raise ValueError('its "exercises" are no list')
         return dict(_entry(row) for row in content["exercises"])
     except (ValueError, RecursionError) as error:
-        said = str(error) if type(error) is ValueError else "it is no JSON text"
-        raise ValueError(f"{path} is no progress file: {said}; {consequence}") from error
+        said = str(error) if type(error) in (ValueError, OtherVersionError) else "it is no JSON text"
+        kind = OtherVersionError if isinstance(error, OtherVersionError) else ValueError
+        raise kind(f"{path} is no progress file: {said}; {consequence}") from error
 
 
 def write_record(path: Path, record: dict[str, Entry]) -> None:

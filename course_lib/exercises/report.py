@@ -1,4 +1,4 @@
-"""Progress as a student sees it: printed, and saved to a small file only when you ask for it."""
+"""Progress as a student sees it: printed, and copied to and from files of your own."""
 
 from __future__ import annotations
 
@@ -8,14 +8,17 @@ from pathlib import Path
 from course_lib.exercises.base import Exercise
 from course_lib.exercises.record import Entry, entries, merge, read_record, write_record
 from course_lib.exercises.registry import all_exercises
+from course_lib.exercises.store import place, recall, share
 from course_lib.exercises.verdict import MARKS
 
 
 def progress(chapter: str | None = None) -> None:
     """Print which exercises are right so far, one line each: ✓ right, ✗ not right yet, ○ not attempted; and the tries.
 
-    It counts the checks of this notebook since its kernel started, and what `load_progress` brought along. The
-    questions of "Check yourself" do not count.
+    It counts the checks of all notebooks on this machine, which are kept in `.ddsp-course/progress.json` in your home
+    folder, after a restart as well; the last line says where. The environment variable COURSE_PROGRESS_FILE names
+    another file, and COURSE_PROGRESS=0 keeps none: then only this notebook counts, since its kernel started, and what
+    `load_progress` brought along. The questions of "Check yourself" do not count.
 
     Args:
         chapter: the chapter's short name, such as "gain"; left out: all chapters in which something was checked.
@@ -25,8 +28,13 @@ def progress(chapter: str | None = None) -> None:
 
     Chapter: book/first_steps/gain.ipynb
     """
+    remark, path = recall(), place()
     for line in progress_lines(chapter, entries):
         print(line)
+    if remark:
+        print(remark)
+    elif path is not None and path.exists():
+        print(f"(kept in {path})")
 
 
 def progress_lines(chapter: str | None, record: dict[str, Entry]) -> list[str]:
@@ -56,7 +64,8 @@ def progress_lines(chapter: str | None, record: dict[str, Entry]) -> list[str]:
 def save_progress(path: str | Path) -> None:
     """Write what has been checked to a small JSON file: chapter, exercise, status and tries, and nothing about you.
 
-    A progress file that is there already is added to; any other file is left alone.
+    Progress is kept by itself (see `progress`); this is a copy to take along. A progress file that is there already is
+    added to; any other file is left alone.
 
     Args:
         path: where to, such as "progress.json".
@@ -67,6 +76,7 @@ def save_progress(path: str | Path) -> None:
     Chapter: book/first_steps/gain.ipynb
     """
     path = Path(path)
+    recall()
     merged = {key: Entry(entry.status, entry.tries) for key, entry in entries.items()}
     if path.exists():
         merge(merged, read_record(path, "nothing was written"))
@@ -75,7 +85,7 @@ def save_progress(path: str | Path) -> None:
 
 
 def load_progress(path: str | Path) -> None:
-    """Read a file of `save_progress` and add it to what this notebook knows: the better status, the more tries.
+    """Read a file of `save_progress` and add it to what is known: the better status, the more tries.
 
     Args:
         path: the file.
@@ -88,10 +98,14 @@ def load_progress(path: str | Path) -> None:
     path = Path(path)
     loaded = read_record(path, "nothing was loaded")
     known = {item.id for items in _by_chapter().values() for item in items}
+    recall()
     merge(entries, {key: entry for key, entry in loaded.items() if key in known})
+    remark = share()
     print(f"{path.name}: {_summary(loaded)}")
     if unknown := sorted(set(loaded) - known):
         print(f"  left out, since this version of the course has no such exercises: {', '.join(unknown[:5])}")
+    if remark:
+        print(remark)
 
 
 def _by_chapter() -> dict[str, list[Exercise]]:

@@ -8,7 +8,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from course_lib.exercises.base import Exercise, Wrong, call, close, expect_tensor
+from course_lib.exercises.base import (
+    Exercise,
+    Wrong,
+    call,
+    close,
+    expect_tensor,
+    name_the_slip,
+    number,
+    pair,
+    you_give,
+)
 
 
 def sum_of_echoes(sound: Tensor, response: Tensor) -> Tensor:
@@ -24,30 +34,35 @@ def _judge_sum_of_echoes(answer: Any) -> str:
     for n, n_taps in ((12, 5), (5, 12), (30, 30), (1, 3)):
         sound = torch.rand(n, generator=generator, dtype=torch.float64) - 0.5
         response = torch.rand(n_taps, generator=generator, dtype=torch.float64) - 0.5
-        kept = sound.clone(), response.clone()
         got = expect_tensor(call(answer, sound, response))
-        if not (torch.equal(sound, kept[0]) and torch.equal(response, kept[1])):
-            raise Wrong("your function changes the sound or the response it was given; begin with new zeros.")
         full = torch.from_numpy(np.convolve(sound.numpy(), response.numpy()))
         if got.shape == full.shape and n_taps > 1:
             raise Wrong("this is the whole convolution, tail included; here the result is as long as the sound.")
         if got.shape != (n,):
             raise Wrong(f"the shape is {tuple(got.shape)}, expected that of the sound, ({n},).")
-        if close(got, full[:n], 1e-9):
+        if close(got, full[:n]):
             continue
         wrapped = full[:n].clone()
         for start in range(n, len(full), n):
             part = full[start : start + n]
             wrapped[: len(part)] += part
         padded = torch.nn.functional.pad(response, (0, max(0, n - n_taps)))[:n]
-        circular = torch.fft.ifft(torch.fft.fft(sound) * torch.fft.fft(padded)).real
-        if close(got, wrapped, 1e-9) or close(got, circular, 1e-9):
-            raise Wrong("tails wrap around to the front: roll and an unpadded FFT are circular. Late copies just end.")
-        if close(got, torch.from_numpy(np.convolve(sound.numpy(), response.numpy()[::-1]))[:n], 1e-9):
-            raise Wrong("the response runs backwards: its first tap must belong to the shortest delay, 0.")
-        if close(got, full[:n] + sound, 1e-9):
-            raise Wrong("the dry sound is added on top; here tap 0 already is the direct sound.")
-        raise Wrong(f"for a sound of {n} samples and a response of {n_taps} taps this is not the sum of its echoes.")
+        wraps = "tails wrap around to the front: roll and an unpadded FFT are circular. Late copies just end."
+        slips = {
+            wraps: wrapped,
+            wraps + " (And late taps are cut.)": torch.fft.ifft(torch.fft.fft(sound) * torch.fft.fft(padded)).real,
+            "the response runs backwards: its first tap must belong to the shortest delay, 0.": np.convolve(
+                sound.numpy(), response.numpy()[::-1]
+            )[:n],
+            "the dry sound is added on top; here tap 0 already is the direct sound.": full[:n] + sound,
+            "that is the middle of the convolution; the sound begins at its first sample.": full[
+                (n_taps - 1) // 2 : (n_taps - 1) // 2 + n
+            ],
+            "one sample late: tap 0 is the direct sound, with no delay.": torch.cat([full[:1] * 0, full])[:n],
+        }
+        name_the_slip(got, slips)
+        case = f"for a sound of {n} samples and a response of {n_taps} taps"
+        raise Wrong(f"{case} this is not the sum of its echoes: {you_give(got, full[:n])}.")
     return "the same as NumPy's convolution, also where the response is longer than the sound."
 
 
@@ -62,28 +77,34 @@ def _judge_fold_first_tap(answer: Any) -> str:
     generator = torch.Generator().manual_seed(12)
     for _ in range(4):
         response = torch.rand(9, generator=generator, dtype=torch.float64) - 0.5
-        gain, kept = float(torch.rand(1, generator=generator)) + 0.2, response.clone()
-        pair = call(answer, gain, response)
-        if not (isinstance(pair, (tuple, list)) and len(pair) == 2):
-            raise Wrong("return two things: the new gain and the new response.")
-        new_gain, room = float(expect_tensor(pair[0], ())), expect_tensor(pair[1], (9,))
-        if not torch.equal(response, kept):
-            raise Wrong("your function changes the response that it was given: work on a clone.")
+        gain = float(torch.rand(1, generator=generator)) + 0.2
+        both = pair(call(answer, gain, response), "return two things: the new gain and the new response.")
+        first, room = (expect_tensor(value) for value in both)
+        if first.shape == (9,) and room.numel() == 1:
+            raise Wrong("the two are in the other order: first the gain, then the response.")
+        if room.shape == (8,):
+            raise Wrong("the response must stay as long as it was, with a first tap of 0: else all echoes come early.")
+        new_gain, room = number(first), expect_tensor(room, (9,))
         tap = float(response[0])
-        rest = close(room[1:], response[1:], 1e-9)
-        if float(room[0]) != 0:
-            if rest and abs(new_gain - gain) > 1e-6:
+        rest = close(room[1:], response[1:])
+        if abs(float(room[0])) > 1e-6:
+            if rest and abs(new_gain - gain) > 1e-4:
                 raise Wrong("the first tap now counts twice: in the gain, and still in the response.")
             raise Wrong("the first tap of the new response must be 0.")
         if not rest:
             raise Wrong("the other taps must stay as they are: they are the room, and the room was not asked.")
-        if abs(new_gain - (gain + tap)) < 1e-6:
+        if abs(new_gain - (gain + tap)) < 1e-4:
             continue
-        if abs(new_gain - gain) < 1e-6:
-            raise Wrong("the tap is dropped, so the direct sound has changed. The gain must take over what it did.")
-        if abs(new_gain - gain * tap) < 1e-9 or abs(new_gain - gain * (1 + tap)) < 1e-6:
-            raise Wrong("the gain is not in series with the tap: the two direct sounds are added, not multiplied.")
-        raise Wrong(f"with gain {gain:.3f} and first tap {tap:.3f} the gain becomes {new_gain:.3f}: another sound.")
+        series = "the gain is not in series with the tap: the two direct sounds are added, not multiplied."
+        slips = {
+            "the tap is dropped, so the direct sound has changed. The gain must take over what it did.": gain,
+            series: gain * tap,
+            series + " Add the tap.": gain * (1 + tap),
+            "the sign is turned: both arrive at once, so the tap is added to the gain.": gain - tap,
+        }
+        name_the_slip(new_gain, slips)
+        case = f"with gain {gain:.3f} and first tap {tap:.3f}"
+        raise Wrong(f"{case} it is another sound: as the new gain {you_give(new_gain, gain + tap)}.")
     return "the same sound from infinitely many pairs; with tap 0 at zero only this one is left."
 
 
@@ -100,24 +121,32 @@ def _judge_energy_decay(answer: Any) -> str:
         response = (torch.rand(n, generator=generator, dtype=torch.float64) - 0.5) * torch.exp(-3 * time / n)
         got = expect_tensor(call(answer, response), (n,))
         energy = np.array([float(response[i:].square().sum()) for i in range(n)])
-        if close(got, 10 * np.log10(energy / energy[0]), 1e-6):
+        right = 10 * np.log10(energy / energy[0])
+        if bool((got - torch.from_numpy(right)).abs().max() < 0.01):
             continue
-        if close(got, 20 * np.log10(energy / energy[0]), 1e-6):
-            raise Wrong("20·log10 belongs to amplitudes; this is an energy, already squared: 10·log10.")
-        past = np.cumsum(np.square(response.numpy()))
-        if close(got, 10 * np.log10(past / past[-1]), 1e-6):
-            raise Wrong("this adds up what has come already, so it climbs. Add up from the end: what is still to come.")
-        if close(got, 10 * np.log10(energy), 1e-6):
-            raise Wrong("not against the whole: the curve must begin at 0 dB, whatever the level of the response.")
-        levels = np.square(response.numpy())
-        if close(got, 10 * np.log10(levels / levels[0]), 1e-6) or close(
-            got, 10 * np.log10(levels / levels.max()), 1e-6
-        ):
-            raise Wrong("these are the taps one by one, jagged; add up all that follow each of them.")
+        taps = np.square(response.numpy())
+        past = np.cumsum(taps)
+        jagged = "these are the taps one by one, jagged; add up all that follow each of them."
         magnitudes = np.cumsum(np.abs(response.numpy())[::-1])[::-1]
-        if any(close(got, k * np.log10(magnitudes / magnitudes[0]), 1e-6) for k in (10, 20)):
-            raise Wrong("magnitudes are added where energies should be: square first.")
-        raise Wrong(f"at the first tap you give {float(got[0]):.2f} dB, expected 0.00; or the fall after it differs.")
+        added = "magnitudes are added where energies should be: square first."
+        slips = {
+            "20·log10 belongs to amplitudes; this is an energy, already squared: 10·log10.": 2 * right,
+            "a natural logarithm: decibels need the one to base 10.": right * np.log(10),
+            "that is the share of the energy; in decibels it is 10·log10 of it.": energy / energy[0],
+            "this adds up what has come already, so it climbs. Add up from the end: what is still to come.": 10
+            * np.log10(past / past[-1]),
+            "added up from the end, but still in that order: turn it back, with a second flip.": right[::-1],
+            "not against the whole: the curve must begin at 0 dB, whatever the level of the response.": 10
+            * np.log10(energy),
+            jagged: 10 * np.log10(taps / taps[0]),
+            jagged + " (Here against the loudest.)": 10 * np.log10(taps / taps.max()),
+            added: 10 * np.log10(magnitudes / magnitudes[0]),
+            added + " Then 10·log10.": 20 * np.log10(magnitudes / magnitudes[0]),
+            "one tap late: at the first tap all of the energy is still to come.": 10
+            * np.log10(np.append(energy[1:], energy[-1]) / energy[0]),
+        }
+        name_the_slip(got, slips)
+        raise Wrong(f"of the curve for {n} taps {you_give(got, right, 'dB')}.")
     return "a smooth curve from jagged taps: what Schroeder found in 1965."
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from course_lib.exercises.base import Exercise, Wrong, call, close, expect_tensor
+from course_lib.exercises.base import Exercise, Wrong, call, name_the_slip, number, you_give
 
 
 def amplitude_at(sound: Tensor, window: Tensor, frequency_hz: float, sample_rate: float) -> Tensor:
@@ -24,37 +24,48 @@ def _judge_amplitude_at(answer: Any) -> str:
     n, rate = 800, 8000
     window = torch.hann_window(n, dtype=torch.float64)
     for _ in range(5):
-        # Whole numbers of periods, far apart: the window is blind to the two neighbours.
-        periods = torch.tensor([20, 33, 51]) + torch.randint(0, 6, (3,), generator=generator)
-        amplitudes = torch.rand(3, generator=generator, dtype=torch.float64) * 0.8 + 0.2
+        # Between the bins, and far apart: through the window the neighbours are below a thousandth, without it not.
+        periods = torch.tensor([20.4, 39.6, 60.3], dtype=torch.float64)
+        periods = periods + torch.rand(3, generator=generator, dtype=torch.float64) * 0.2
+        amplitudes = torch.rand(3, generator=generator, dtype=torch.float64) * 0.6 + 0.4
         phases = torch.rand(3, generator=generator, dtype=torch.float64) * 2 * math.pi
         angles = 2 * math.pi * periods[:, None] * torch.arange(n, dtype=torch.float64) / n
         sound = (amplitudes[:, None] * torch.sin(angles + phases[:, None])).sum(0)
         hz = float(periods[1]) * rate / n
-        got = expect_tensor(call(answer, sound.clone(), window.clone(), hz, rate)).reshape(-1)
-        if got.numel() != 1:
-            raise Wrong(f"return one number, the amplitude; got {got.numel()} numbers.")
         # The oracle is how the sound was made.
-        size, amplitude, phase = got[0], amplitudes[1], phases[1]
-        if close(size, amplitude, 2e-3):
+        size, amplitude, phase = number(call(answer, sound.clone(), window.clone(), hz, rate)), amplitudes[1], phases[1]
+        true = float(amplitude)
+        if abs(size - true) < 2e-3 * true:
             continue
-        if close(size, -amplitude, 2e-3):
-            raise Wrong("the size is right, but an amplitude is not negative.")
-        for projection in (amplitude * phase.sin(), amplitude * phase.cos()):
-            if close(size.abs(), projection.abs(), 2e-3):
-                raise Wrong("you compare with a sine or a cosine alone, which depends on the phase: you need both.")
-        if close(size, amplitude / 2, 2e-3):
-            raise Wrong(
-                "half of it: either the 2 is missing (a real sine has a second half at negative frequency), or you "
-                "divided by the number of samples, of which this window lets only half through."
-            )
-        if close(size, amplitude**2, 2e-3):
-            raise Wrong("that is the amplitude squared: the root is missing.")
-        if any(close(size, amplitude * scale * window.sum(), 2e-3) for scale in (0.5, 1.0)):
-            raise Wrong("your answer grows with the length of the sound: divide by the sum of the window.")
-        if float(size.abs()) < 0.02:
+        turn = torch.exp(-1j * angles[1])
+        halved = (
+            "half of it: either the 2 is missing (a real sine has a second half at negative frequency), or you "
+            "divided by the number of samples, of which this window lets only half through."
+        )
+        grows = "your answer grows with the length of the sound: divide by the sum of the window."
+        alone = "you compare with a sine or a cosine alone, which depends on the phase: you need both."
+        slips = {
+            "the size is right, but an amplitude is not negative.": -true,
+            "the window has no part in it: without it the neighbours leak in. Multiply the sound by it, and divide by "
+            "its sum.": 2 * (sound * turn).sum().abs() / n,
+            **{
+                alone + note: sign * true * float(part)
+                for note, sign, part in (
+                    ("", 1, phase.sin()),
+                    (" Both.", -1, phase.sin()),
+                    (" And both.", 1, phase.cos()),
+                    (" Take both.", -1, phase.cos()),
+                )
+            },
+            halved: true / 2,
+            "that is the amplitude squared: the root is missing.": true**2,
+            grows: true * 0.5 * window.sum(),
+            grows + " Only then take it twice.": true * window.sum(),
+        }
+        name_the_slip(size, slips, 2e-3)
+        if abs(size) < 0.02:
             raise Wrong("you find next to nothing there. Is the angle 2π · f / f_s · n, with the 2π and the f_s?")
-        raise Wrong(f"a partial of amplitude {float(amplitude):.3f} measures {float(size):.3f} with you.")
+        raise Wrong(f"of a partial between two others, as amplitude {you_give(size, true)}.")
     return "five random partials, each with two neighbours and a random phase, all within 0.2 %."
 
 
@@ -85,33 +96,34 @@ def _judge_fewest_partials(answer: Any) -> str:
         roll_off = 0.75 + 0.1 * torch.rand(1, generator=generator, dtype=torch.float64)
         table = torch.rand(6, n_partials, generator=generator, dtype=torch.float64) + 0.1
         table = table * roll_off ** torch.arange(n_partials)
-        got = expect_tensor(call(answer, table.clone(), wanted_db)).reshape(-1)
-        if got.numel() != 1:
-            raise Wrong(f"return one whole number; got {got.numel()} numbers.")
         # Oracle: by cumulated shares of the power, in plain Python, without a logarithm.
         columns, share = table.T.tolist(), 10 ** (-wanted_db / 10)
-        oracle = _fewest([math.fsum(v * v for v in column) for column in columns], share)
+        powers = [math.fsum(v * v for v in column) for column in columns]
+        oracle = _fewest(powers, share)
+        if {_fewest(powers, share * (1 + slack)) for slack in (-1e-3, 1e-3)} != {oracle}:
+            continue  # too close for float32 to tell
+        got = number(call(answer, table.clone(), wanted_db))
         slips = {
             "one too few: the index of the last partial kept starts at 0, their number at 1.": oracle - 1,
             "one too many: with one partial less the rest is already soft enough.": oracle + 1,
-            "20·log10 belongs to amplitudes. Sums of squares are powers: 10·log10.": _fewest(
-                [math.fsum(v * v for v in column) for column in columns], math.sqrt(share)
-            ),
+            "20·log10 belongs to amplitudes. Sums of squares are powers: 10·log10.": _fewest(powers, math.sqrt(share)),
             "you added up amplitudes; what adds up is power, so square them first.": _fewest(
                 [math.fsum(column) for column in columns], share
             ),
             "you counted the partials that are left out.": n_partials - oracle,
         }
-        rows.append((float(got[0]), oracle, wanted_db, slips))
+        if abs(got - round(got)) > 1e-3:
+            raise Wrong(f"{got:g} partials? A count is a whole number.")
+        rows.append((round(got), oracle, wanted_db, slips))
     wrong = [row for row in rows if row[0] != row[1]]
     if not wrong:
-        return "twelve random tables, each to the partial."
+        return "a dozen random tables, each to the partial."
     # Only a slip that explains every answer is named.
     for message in rows[0][3]:
         if all(slips[message] == count for count, _, _, slips in rows):
             raise Wrong(message)
     count, oracle, wanted_db, _ = wrong[0]
-    raise Wrong(f"for one random table and {wanted_db:g} dB you give {count:g}; it takes {oracle}.")
+    raise Wrong(f"for one random table and {wanted_db:g} dB {you_give(count, oracle)}.")
 
 
 EXERCISES = [

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from course_lib.exercises.base import Exercise, Wrong, call, close, expect_tensor
+from course_lib.exercises.base import Exercise, Wrong, call, close, expect_tensor, name_the_slip, number, you_give
 
 
 def surprise(x: Tensor, mean: Tensor, spread: Tensor) -> Tensor:
@@ -24,29 +24,39 @@ def _judge_surprise(answer: Any) -> str:
         x[rng.random((7, 6)) < 0.2] = np.nan
         x[0, 0], x[0, 1] = 0.5, np.nan
         inputs = tuple(torch.tensor(value) for value in (x, mean, spread))
-        got_value = call(answer, *inputs)
-        if isinstance(got_value, Tensor) and bool(torch.isnan(got_value).any()):
-            raise Wrong("NaN: leave out what was not heard, x[~torch.isnan(x)], before the mean.")
-        got = float(expect_tensor(got_value, ()))
+        result = call(answer, *inputs)
+        try:
+            got = number(result)
+        except Wrong as error:
+            if "NaN" not in str(error):
+                raise
+            raise Wrong("NaN: leave out what was not heard, x[~torch.isnan(x)], before the mean.") from error
         d2 = (x - mean) ** 2
-        right = np.nanmean(d2 / (2 * spread**2) + np.log(spread) + 0 * x)
-        if np.isclose(got, right, rtol=1e-6):
+        values = d2 / (2 * spread**2) + np.log(spread) + 0 * x
+        right = float(np.nanmean(values))
+        if abs(got - right) < 1e-3:
             continue
-        zeroed = np.where(np.isnan(x), 0, d2 / (2 * spread**2) + np.log(spread))
+        constant = float(np.log(2 * np.pi))
         mistakes = {
             "without log σ the best spread is an infinite one.": np.nanmean(d2 / (2 * spread**2)),
             "divide by 2σ², not by 2σ.": np.nanmean(d2 / (2 * spread) + np.log(spread) + 0 * x),
             "the 2 of 2σ² is missing.": np.nanmean(d2 / spread**2 + np.log(spread) + 0 * x),
-            "that is the sum; a mean does not grow with the score.": np.nansum(
-                d2 / (2 * spread**2) + np.log(spread) + 0 * x
-            ),
-            "what was not heard counts as 0 here: leave it out of the mean.": zeroed.mean(),
+            "that is the sum; a mean does not grow with the score.": np.nansum(values),
+            "what was not heard counts as 0 here: leave it out of the mean.": np.nan_to_num(values).mean(),
             "log σ² is twice log σ.": np.nanmean(d2 / (2 * spread**2) + 2 * np.log(spread) + 0 * x),
+            "the whole likelihood of a Gaussian has a constant besides, ½ log 2π; the formula here leaves it "
+            "out.": right + constant / 2,
+            "a constant is in it, log 2π; the formula here leaves it out.": right + constant,
+            "the sign is turned: this is to be made small, so surprises count upwards.": -right,
+            "log10 is not log σ: the formula has the natural logarithm.": np.nanmean(
+                d2 / (2 * spread**2) + np.log10(spread) + 0 * x
+            ),
+            "log2 is not log σ: the formula has the natural logarithm.": np.nanmean(
+                d2 / (2 * spread**2) + np.log2(spread) + 0 * x
+            ),
         }
-        for message, value in mistakes.items():
-            if np.isclose(got, value, rtol=1e-6):
-                raise Wrong(message)
-        raise Wrong(f"for one case the answer is {right:.4f}; yours is {got:.4f}.")
+        name_the_slip(got, mistakes)
+        raise Wrong(f"for one case {you_give(got, right)}.")
     return "the likelihood of four random scores, with notes unheard."
 
 
@@ -69,14 +79,18 @@ def _judge_lasting(answer: Any) -> str:
     for takes, count in ((5, 12), (9, 30)):
         mean = 2 * rng.normal(0, 1, (count, 6)).cumsum(0)
         off = 0.4 + rng.normal(0, 0.8, (takes, 1, 6)) + rng.normal(0, 1, (takes, count, 6))
-        got = expect_tensor(call(answer, torch.tensor(mean + off), torch.tensor(mean)), (6,))
+        got = expect_tensor(call(answer, torch.tensor(mean + off), torch.tensor(mean)))
+        if got.numel() == 1:
+            raise Wrong("one number for all: each control has a correlation of its own, (6,).")
+        got = expect_tensor(got, (6,))
         right = _r(off[:, :-1], off[:, 1:])
-        if close(got, torch.tensor(right), 1e-6):
+        if close(got, right):
             continue
         played = mean + off
         flat = off.reshape(-1, 6)
         centred = off - off.mean(1, keepdims=True)
         now, after = off[:, :-1].reshape(-1, 6), off[:, 1:].reshape(-1, 6)
+        covariance = "that is the covariance: divide by the root of both sums of squares, and it has no unit."
         mistakes = {
             "that is of the performances themselves; take the mean performance off first.": _r(
                 played[:, :-1], played[:, 1:]
@@ -91,11 +105,12 @@ def _judge_lasting(answer: Any) -> str:
             "pairs of performances instead of pairs of notes: the notes are axis 1.": _r(off[:-1], off[1:]),
             "the deviations have a mean of their own: Pearson's r takes it off.": (now * after).sum(0)
             / np.sqrt((now**2).sum(0) * (after**2).sum(0)),
+            covariance: ((now - now.mean(0)) * (after - after.mean(0))).mean(0),
+            covariance + " (And take the means off.)": (now * after).mean(0),
+            "that is r squared; asked is r.": right**2,
         }
-        for message, value in mistakes.items():
-            if close(got, torch.tensor(value), 1e-6):
-                raise Wrong(message)
-        raise Wrong(f"for the first control the answer is {right[0]:.3f}; yours is {float(got[0]):.3f}.")
+        name_the_slip(got, mistakes)
+        raise Wrong(f"as correlation of a control, {you_give(got, right)}.")
     return "correlations of two random sets of performances, note by note."
 
 

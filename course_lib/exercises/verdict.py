@@ -23,3 +23,11 @@ class Wrong(Exception):
 
 class NotAttempted(Exception):
     """Raised by `call` when a student's function still returns `...`."""
+
+
+class Stopped(Exception):
+    """Raised by `call` when a student's function raises: `error` is what it raised."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(str(error))
+        self.error = error

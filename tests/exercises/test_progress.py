@@ -54,7 +54,7 @@ def stubborn(x):
 
 
 def deaf(x):
-    time.sleep(4)  # in C, where nothing can be raised until it returns
+    time.sleep(12)  # in C, where nothing can be raised until it returns
     return 2 * x
 
 
@@ -63,7 +63,7 @@ def test_an_answer_that_does_not_return_is_left_behind(answer, stuck, monkeypatc
     monkeypatch.setattr(guards, "PATIENCE_S", 0.4)
     began = time.monotonic()
     verdict = judged(answer)
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 6  # of a busy machine; it would sleep on or never end
     assert verdict.status == "wrong" and "did not return within 0.3 s. Most often a loop" in verdict.message
     assert ("restart the kernel" in verdict.message) == stuck
     assert judged(lambda x: 2 * x).status == "right"

@@ -25,7 +25,7 @@ def test_cells_are_put_in_once() -> None:
     assert plain == before
     assert [heading[:20] for heading in headings(done["cells"])] == [
         "# Title", "from course_lib impo", "## Where it fails", "## Check yourself", 'live_figure("questio',
-        "## Exercises", "How far are you? `sa", "from course_lib impo", "## Summary",
+        "## Exercises", "How far are you? It ", "from course_lib impo", "## Summary",
     ]  # fmt: skip
     assert [cell["execution_count"] for cell in done["cells"] if "outputs" in cell] == [1, 2, 3]
     assert "<ddsp-questions" in done["cells"][4]["outputs"][0]["data"]["text/html"][0]
