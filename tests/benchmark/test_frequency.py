@@ -40,6 +40,20 @@ def test_mixtures_are_found_whole_in_fewer_than_1500_steps(stored):
     assert at[32, 20.0]["whole_1_cent"] >= at[32, 20.0]["ceiling_whole"] - 0.05
 
 
+def test_damped_exponentials_find_two_sines_often_and_eight_hardly_ever(stored):
+    at = {row["partials"]: row for row in stored["damped"]}
+    for partials, row in at.items():
+        assert row["trials"] >= 300 and row["steps"] == 10_000 and row["snr_db"] == 20.0
+        ours = next(r for r in stored["mixtures"] if (r["partials"], r["snr_db"]) == (partials, 20.0))
+        assert row["whole_1_cent"] < ours["whole_1_cent"] and row["whole_1_cent"] <= row["whole_50_cents"]
+    assert 0.6 < at[2]["whole_1_cent"] < 0.8 and at[8]["whole_1_cent"] < 0.1
+
+
+def test_a_row_of_damped_exponentials_can_be_made():
+    row = frequency.damped(1, 20.0, 4, steps=1000)
+    assert row["whole_50_cents"] >= 0.75 and row["trials"] == 4 and row["steps"] == 1000
+
+
 def test_real_clips_are_found_from_a_wrong_start(stored):
     assert {row["clip"]: row["within_50_cents"] > 0.85 for row in stored["clips"]} == {"voice": True, "saxophone": True}
 
@@ -71,6 +85,7 @@ def test_median_steps_count_from_the_last_time_a_trial_was_far():
 
 def test_the_command_writes_what_the_loader_reads(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(frequency, "MIXTURES", ((2, (20.0,), 2),))
+    monkeypatch.setattr(frequency, "DAMPED", ())
     monkeypatch.setattr(frequency, "LIMIT_DB", (0.0,))
     monkeypatch.setattr(frequency, "SOUNDS", ("partials 1/k",))
     monkeypatch.setattr(frequency, "SOUNDS_DB", (frequency.CLEAN,))

@@ -11,6 +11,7 @@ import torch
 
 from course_lib.benchmark.frequency.rows import (
     clip,
+    damped,
     harmonic_sound,
     limit,
     mixture,
@@ -34,13 +35,14 @@ from course_lib.benchmark.tables import data_file, stored_table, write_table
 from course_lib.fitting.frequency import METHODS
 
 __all__ = [
-    "CLEAN", "METHODS", "SOUNDS", "SUMMARY", "add_options", "draw_combs", "draw_sines", "frames", "limit",
+    "CLEAN", "METHODS", "SOUNDS", "SUMMARY", "add_options", "damped", "draw_combs", "draw_sines", "frames", "limit",
     "load_frequency", "noisy", "pick_peaks", "run", "run_options", "steps_to", "sum_of_sines",
 ]  # fmt: skip
 
 SUMMARY = "find the frequencies of sinusoids and harmonic sounds from random starts, many times"
 # What is run: SNR in dB, and trials where these differ from the first table's.
 MIXTURES = ((2, (CLEAN, 20.0, 0.0), 300), (8, (CLEAN, 20.0, 0.0), 300), (32, (20.0,), 100))
+DAMPED = ((2, 20.0, 300), (8, 20.0, 300))  # a minute on a GPU; a core takes hours, and gets a tenth of the trials
 LIMIT_DB, LIMIT_TRIALS = (0.0, -5.0, -10.0, -15.0, -20.0), 1000
 SOUNDS = ("partials 1/k", "missing fundamental", "random partials")
 SOUNDS_DB, SOUNDS_TRIALS = (CLEAN, 20.0, 0.0, -5.0), 400
@@ -62,12 +64,12 @@ def run_options(parser: argparse.ArgumentParser, options: argparse.Namespace) ->
 
 
 def run(path: Path, trials: int = 200) -> None:
-    """Run everything and store it as JSON; each row is printed as it comes (about 20 minutes on one quiet core)."""
+    """Run everything and store it as JSON; each row is printed as it comes (about an hour on one quiet core)."""
     few = trials < 200
     table: dict[str, Any] = {
         "settings": f"{SAMPLE_RATE} Hz, {N_SAMPLES} samples, targets and starts {LOW_HZ:g}–{HIGH_HZ:g} Hz, torch "
         f"{torch.__version__}, {torch.get_num_threads()} threads, {platform.machine()}",
-        "one_sinusoid": [], "limit": [], "harmonic": [], "mixtures": [], "clips": [],
+        "one_sinusoid": [], "limit": [], "harmonic": [], "mixtures": [], "damped": [], "clips": [],
     }  # fmt: skip
 
     def add(part: str, row: dict[str, Any]) -> None:
@@ -78,6 +80,8 @@ def run(path: Path, trials: int = 200) -> None:
     for partials, ratios, count in MIXTURES:
         for snr_db in ratios:
             add("mixtures", mixture(partials, snr_db, trials if few else count))
+    for partials, snr_db, count in DAMPED:
+        add("damped", damped(partials, snr_db, min(trials, count if torch.cuda.is_available() else count // 10)))
     for snr_db in LIMIT_DB:
         add("limit", limit(snr_db, trials if few else LIMIT_TRIALS))
     for kind in SOUNDS:
@@ -100,7 +104,7 @@ def _plain(value: Any) -> Any:
 
 
 def load_frequency() -> dict[str, Any]:
-    """Return the stored tables: lists of rows under one_sinusoid, limit, harmonic, mixtures and clips.
+    """Return the stored tables: lists of rows under one_sinusoid, limit, harmonic, mixtures, damped and clips.
 
     A clean sound has snr_db None.
 

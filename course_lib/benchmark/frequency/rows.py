@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import time
 from collections.abc import Callable
 from typing import Any
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor
 
 from course_lib.analysis.pitch import estimate_f0
+from course_lib.benchmark.frequency import damped as damped_search
 from course_lib.benchmark.frequency.sounds import (
     CLEAN,
     F0_PARTIALS,
@@ -143,6 +145,21 @@ def mixture(partials: int, snr_db: float, trials: int) -> dict[str, Any]:
         bound = cramer_rao_hz(hz, amplitude, power, N_SAMPLES, SAMPLE_RATE)
         row["ceiling_whole"] = round(float(share_within(bound, hz).prod(-1).mean()), 4)
     return row
+
+
+def damped(partials: int, snr_db: float, trials: int, steps: int = damped_search.STEPS) -> dict[str, Any]:
+    """The same mixtures by damped complex exponentials, all at once, on a GPU where there is one."""
+    sound, hz, start, _ = draw_sines(trials, partials, snr_db, seed=4)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    begin = time.perf_counter()
+    found = damped_search.damped_exponentials(sound.to(device), start.to(device), SAMPLE_RATE, steps).cpu()
+    error = cents(found.clamp(min=1e-3), hz).abs()
+    return {
+        "partials": partials, "snr_db": snr_db, "trials": trials, "whole_1_cent": share((error < 1).all(-1)),
+        "components_1_cent": share(error < 1), "whole_50_cents": share((error < 50).all(-1)), "steps": steps,
+        "seconds": round(time.perf_counter() - begin, 1),
+        "device": torch.cuda.get_device_name() if device == "cuda" else platform.machine(),
+    }  # fmt: skip
 
 
 def clip(name: str, start_hz: float = 2500.0, hop_s: float = 0.02, window: int = 1024) -> dict[str, Any]:

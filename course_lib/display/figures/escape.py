@@ -21,8 +21,8 @@ def twin(state: State) -> dict[str, Any]:
 
 KIND = Kind(
     title="Ways out of the local minima",
-    about="The ball in the landscape again, with a noisy target: under transport of spectra or the agreement of lags "
-    "the many dents melt into one valley; the window, the noise and the lags can be changed.",
+    about="The ball in the landscape again: under transport of spectra or the agreement of lags the many dents melt "
+    "into one valley. The window, the lags and the noise in the target can be changed; much noise brings dents back.",
     fields={
         "target_hz": Number(440, 200, 1600, whole=True),
         "start_hz": Number(1500, LOW, HIGH),

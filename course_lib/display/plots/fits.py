@@ -57,16 +57,30 @@ def plot_loss_landscape(
         if x.ndim != 1 or y.shape != x.shape or len(x) < 3:
             raise ValueError(f"values and losses need the same length, at least 3; got {x.shape} and {y.shape}")
         y = y / y.max() if several and y.max() > 0 else y
-        ax.plot(x, y, color=COLOURS[i % 6], lw=1.2, label=label)
         low = local_minima(y)
-        ax.plot(x[low], y[low], "o", ms=3.5, color=COLOURS[i % 6], label=f"{len(low)} local minima", alpha=0.7)
+        count = f"{len(low)} minimum" if len(low) == 1 else f"{len(low)} minima"
+        ax.plot(x, y, color=COLOURS[i % 6], lw=1.2, label=f"{label}, {count}")
+        ax.plot(x[low], y[low], "o", ms=3.5, color=COLOURS[i % 6], alpha=0.7)
     if target is not None:
         ax.axvline(target, color="0.35", ls="--", lw=1, label="target")
     if log_x:
         ax.set_xscale("log")
     ax.set(xlabel=xlabel, ylabel="loss / maximum" if several else "loss")
-    ax.legend(loc="best", frameon=False, fontsize=9)
+    _legend_above(ax)
     return ax
+
+
+def _legend_above(ax: Axes) -> None:
+    """Make room over the curves, and put the legend there."""
+    names = ax.get_legend_handles_labels()[1]
+    # At this size fourteen letters are an inch wide, and a line of the legend is a fifth of an inch high.
+    extent, dpi = ax.get_window_extent(), float(ax.figure.dpi)
+    width, height = float(extent.width) / dpi, float(extent.height) / dpi
+    columns = min(len(names), max(1, int(width / (max(map(len, names)) / 14 + 0.6))))
+    rows = -(-len(names) // columns)
+    low, high = ax.get_ylim()
+    ax.set_ylim(low, high + (high - low) * min(0.6, 0.22 * rows / height))
+    ax.legend(loc="upper center", facecolor="white", edgecolor="none", framealpha=1, fontsize=9, ncols=columns)
 
 
 def plot_history(
