@@ -195,7 +195,7 @@ def test_the_map_has_four_levels_with_their_makers_and_says_which_places_it_know
     words = [text.get_text().strip() for text in cl.plot_hierarchy().texts]
     for word in ("composer", "player", "gesture", "instrument", "sound", "notes", "six numbers a note", "samples"):
         assert any(word in told for told in words), word
-    with pytest.raises(ValueError, match="places on the map.*stage"):
+    with pytest.raises(ValueError, match=r"places on the map.*stage"):
         cl.plot_hierarchy("stage")
 
 

@@ -113,8 +113,12 @@ def plot_deep_performer(ax: Axes | None = None) -> Axes:
     Source: Dong et al., Deep Performer, 2022. Chapter: book/midi_ddsp/end_to_end.ipynb
     """
     ax = _empty(ax, 4.0, (0, 1), (-0.6, 3.6))
-    other = (("notes", "of any number of voices"), ("notes in time", "when each one sounds"))
-    other = (*other, ("mel spectrogram", "no number has a name"), ("audio", "samples"))
+    other = (
+        ("notes", "of any number of voices"),
+        ("notes in time", "when each one sounds"),
+        ("mel spectrogram", "no number has a name"),
+        ("audio", "samples"),
+    )
     steps = (("", "alignment\nmodel", True), ("", "sum of the notes,\ntransformer", True), ("", "vocoder", True))
     for x, title, levels, down, colour in (
         (0.24, "MIDI-DDSP", LEVELS, DOWN, COLOURS[0]),
