@@ -168,3 +168,37 @@ def test_an_animated_history_holds_the_steps_and_the_target():
     )
     first, last = state["spectra_db"][:96], state["spectra_db"][-96:]
     assert last == state["target_db"] and max(last) - max(first) == pytest.approx(20, abs=0.2)
+
+
+PLACES = "notes expression synthesis audio expression_generator synthesis_generator synthesizer inference formulas"
+
+
+@pytest.mark.parametrize("place", [*PLACES.split(), "note_boundaries"])
+def test_the_map_marks_where_a_chapter_is(place):
+    marked = matplotlib.colors.to_rgba(cl.display.plots.COLOURS[2])
+
+    def marks(here):
+        ax = cl.plot_hierarchy(here)
+        boxes = [patch.get_facecolor() for patch in ax.patches]
+        boxes += [text.get_bbox_patch().get_facecolor() for text in ax.texts if text.get_bbox_patch()]
+        words = [text.get_text() for text in ax.texts]
+        matplotlib.pyplot.close(ax.figure)
+        assert ax.figure.get_figwidth() < 4.5  # a telephone need not shrink it much
+        return boxes.count(marked), words.count("you are here")
+
+    assert marks(()) == (0, 0)
+    assert marks(place) == (2, 1)  # the place and its legend
+    assert marks([place, "audio"] if place != "audio" else ["notes", "audio"]) == (3, 1)
+
+
+def test_the_map_has_four_levels_with_their_makers_and_says_which_places_it_knows():
+    words = [text.get_text().strip() for text in cl.plot_hierarchy().texts]
+    for word in ("composer", "player", "gesture", "instrument", "sound", "notes", "six numbers a note", "samples"):
+        assert any(word in told for told in words), word
+    with pytest.raises(ValueError, match=r"places on the map.*stage"):
+        cl.plot_hierarchy("stage")
+
+
+def test_two_ways_down_stand_beside_each_other():
+    words = " ".join(text.get_text() for text in cl.plot_deep_performer().texts)
+    assert words.count("samples") == 2 and "transformer" in words and "six numbers a note" in words
