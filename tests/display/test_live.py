@@ -75,6 +75,20 @@ def test_sines_taken_one_at_a_time_are_the_true_ones_once_polished() -> None:
         assert numbers["residual_db"] == -120
 
 
+def test_a_step_of_the_gain_figure_is_the_step_of_plain_descent() -> None:
+    """As the loop of "PyTorch for sound" takes it, and torch's SGD: g − η · gradient, whatever the loss."""
+    for loss, step_size in (("waveform_l1", 0.1), ("waveform_mse", 0.4), ("spectral_l1", 5.0)):
+        state = live_figure("gain", loss=loss, phase_deg=0, gain=-0.5, target_gain=1.0, step_size=step_size).state
+        numbers = figures.find("gain").twin(state)
+        assert numbers["next"] == pytest.approx(-0.5 - step_size * numbers["gradient"], abs=1e-12)
+        if loss == "waveform_mse":
+            gain = torch.tensor(-0.5, dtype=torch.float64, requires_grad=True)
+            sine = torch.sin(2 * torch.pi * 250 / 16000 * torch.arange(256, dtype=torch.float64))
+            (gain * sine - sine).square().mean().backward()
+            torch.optim.SGD([gain], lr=0.4).step()
+            assert numbers["next"] == pytest.approx(gain.item(), abs=1e-12) == pytest.approx(0.1, abs=1e-12)
+
+
 @pytest.mark.parametrize("sound", ["clap", "note"])
 def test_the_page_plays_a_room_as_the_library_does(sound: str) -> None:
     state = live_figure("room", sound=sound, predelay_ms=33.3, rt60_s=0.7).state
