@@ -89,6 +89,24 @@ def test_a_step_of_the_gain_figure_is_the_step_of_plain_descent() -> None:
             assert numbers["next"] == pytest.approx(gain.item(), abs=1e-12) == pytest.approx(0.1, abs=1e-12)
 
 
+def slice_levels(**state: Any) -> np.ndarray:
+    """Levels in dB of the spectrum that the figure "window" shows."""
+    return 20 * np.log10(np.maximum(figures.find("window").twin(live_figure("window", **state).state)["spectrum"], 1e-9))
+
+
+def test_the_window_shows_what_its_chapter_says() -> None:
+    """A comb in the vowel and none in the consonant; hard edges fill the valleys between the teeth."""
+
+    def regular(at_s: float) -> float:
+        smooth = slice_levels(at_s=at_s, size_log2=10)
+        levels = (smooth - np.convolve(smooth, np.ones(33) / 33, "same"))[10:-10]
+        return max(np.corrcoef(levels[:-lag], levels[lag:])[0, 1] for lag in range(8, 24))
+
+    assert regular(0.6) > 0.6 and regular(0.35) < 0.2
+    valleys = [np.quantile(slice_levels(window=window), 0.25) for window in ("hann", "hard")]
+    assert valleys[1] > valleys[0] + 6
+
+
 @pytest.mark.parametrize("sound", ["clap", "note"])
 def test_the_page_plays_a_room_as_the_library_does(sound: str) -> None:
     state = live_figure("room", sound=sound, predelay_ms=33.3, rt60_s=0.7).state

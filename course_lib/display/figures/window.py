@@ -93,7 +93,7 @@ KIND = Kind(
     "where the slice stands in the spectrogram.",
     fields={
         "sound": Choice("voice", (*CLIPS, "puzzle", "drawn")),
-        "at_s": Number(0.52, 0, N / RATE),
+        "at_s": Number(0.6, 0, N / RATE),
         "size_log2": Number(9, SHORTEST, LONGEST, whole=True),
         "window": Choice("hann", ("hann", "hard")),
         "scale": Choice("db", ("db", "amplitude")),
