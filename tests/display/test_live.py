@@ -94,14 +94,18 @@ def test_where_the_ball_of_the_front_page_ends() -> None:
     losses = figures.find("landscape").fields["loss"].options
     starts = [150 * 8 ** (i / 41) for i in range(1, 41)]
     states = [live_figure("landscape", loss=loss, start_hz=start).state for loss in losses for start in starts]
-    script = f"{live.node_module('landscape')}{READ}console.log(JSON.stringify(data.map((s) => compute(s).error_cents)));"
+    script = (
+        f"{live.node_module('landscape')}{READ}console.log(JSON.stringify(data.map((s) => compute(s).error_cents)));"
+    )
     lost = (np.abs(run_node(script, states)) > 100).reshape(len(losses), -1).mean(-1)
     assert 0.85 < lost[:4].mean() < 0.95 and lost[4:].tolist() == [0, 0, 0]
 
 
 def slice_levels(**state: Any) -> np.ndarray:
     """Levels in dB of the spectrum that the figure "window" shows."""
-    return 20 * np.log10(np.maximum(figures.find("window").twin(live_figure("window", **state).state)["spectrum"], 1e-9))
+    return 20 * np.log10(
+        np.maximum(figures.find("window").twin(live_figure("window", **state).state)["spectrum"], 1e-9)
+    )
 
 
 def test_the_window_shows_what_its_chapter_says() -> None:
