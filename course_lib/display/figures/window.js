@@ -52,22 +52,34 @@ function soundOf(s) {
 // ---- its spectra ----
 // What lies under a window around a sample; beyond its ends the sound is silent.
 const under = (sound, centre, window) => window.map((w, i) => w * (sound[centre - window.length / 2 + i] ?? 0));
-// Amplitudes of the frequencies in it, up to the top of the picture: a sine of amplitude 1 peaks at 1.
-function amplitudes(slice, scale) {
-  const re = Float64Array.from(slice);
-  const im = new Float64Array(slice.length);
+// Amplitudes of the frequencies in two slices, up to the top of the picture: a sine of amplitude 1 peaks at 1. The
+// spectrum of a real sound is even, so that one complex transform carries two of them.
+function amplitudes(one, two, scale) {
+  const re = Float64Array.from(one);
+  const im = Float64Array.from(two);
+  const n = one.length;
   fft(re, im);
-  return range((slice.length * TOP_HZ) / RATE + 1, (k) => scale * Math.hypot(re[k], im[k]));
+  const part = (sign) => (_, k) => {
+    const m = (n - k) % n;
+    return (scale / 2) * Math.hypot(re[k] + sign * re[m], im[k] - sign * im[m]);
+  };
+  const bins = { length: (n * TOP_HZ) / RATE + 1 };
+  return [Float64Array.from(bins, part(1)), Float64Array.from(bins, part(-1))];
 }
 const level = (a) => Math.max(FLOOR_DB, decibels(a));
 function pictureOf(sound, window, scale) {
   const hop = N / COLUMNS;
   const bins = (window.length * TOP_HZ) / RATE;
   const edge = (r) => Math.floor((r * bins) / ROWS + 0.5);
-  return range(COLUMNS, (c) => {
-    const all = amplitudes(under(sound, c * hop + hop / 2, window), scale);
-    return range(ROWS, (r) => level(Math.max(...all.slice(edge(r), Math.max(edge(r) + 1, edge(r + 1))))));
-  }).flat();
+  const column = (c) => under(sound, c * hop + hop / 2, window);
+  const pairs = range(COLUMNS / 2, (c) => amplitudes(column(2 * c), column(2 * c + 1), scale));
+  return pairs.flat().flatMap((all) =>
+    range(ROWS, (r) => {
+      let most = all[edge(r)];
+      for (let k = edge(r) + 1; k < edge(r + 1); k++) most = Math.max(most, all[k]);
+      return level(most);
+    }),
+  );
 }
 // The spectrogram does not depend on where the slice is: the last one is kept while it is dragged.
 const last = {};
@@ -81,7 +93,7 @@ export function compute(s) {
   const slice = under(sound, Math.floor(s.at_s * RATE + 0.5), window);
   return {
     slice: Array.from(slice),
-    spectrum: amplitudes(slice, scale),
+    spectrum: Array.from(amplitudes(slice, slice, scale)[0]),
     picture_db: last.picture,
     heard: { sound, window },
   };
