@@ -20,6 +20,6 @@ from course_lib.display.plots import (
 
 __all__ = [
     "animate_history", "listen", "live_figure", "plot_controls", "plot_deep_performer", "plot_envelopes",
-    "plot_hierarchy", "plot_history", "plot_loss_landscape", "plot_network", "plot_notes", "plot_spectrogram", "plot_spectrum",
-    "plot_waveform", "show_number", "show_table",
+    "plot_hierarchy", "plot_history", "plot_loss_landscape", "plot_network", "plot_notes", "plot_spectrogram",
+    "plot_spectrum", "plot_waveform", "show_number", "show_table",
 ]  # fmt: skip

@@ -75,6 +75,52 @@ def test_sines_taken_one_at_a_time_are_the_true_ones_once_polished() -> None:
         assert numbers["residual_db"] == -120
 
 
+def test_a_step_of_the_gain_figure_is_the_step_of_plain_descent() -> None:
+    """As the loop of "PyTorch for sound" takes it, and torch's SGD: g − η · gradient, whatever the loss."""
+    for loss, step_size in (("waveform_l1", 0.1), ("waveform_mse", 0.4), ("spectral_l1", 5.0)):
+        state = live_figure("gain", loss=loss, phase_deg=0, gain=-0.5, target_gain=1.0, step_size=step_size).state
+        numbers = figures.find("gain").twin(state)
+        assert numbers["next"] == pytest.approx(-0.5 - step_size * numbers["gradient"], abs=1e-12)
+        if loss == "waveform_mse":
+            gain = torch.tensor(-0.5, dtype=torch.float64, requires_grad=True)
+            sine = torch.sin(2 * torch.pi * 250 / 16000 * torch.arange(256, dtype=torch.float64))
+            (gain * sine - sine).square().mean().backward()
+            torch.optim.SGD([gain], lr=0.4).step()
+            assert numbers["next"] == pytest.approx(gain.item(), abs=1e-12) == pytest.approx(0.1, abs=1e-12)
+
+
+def test_where_the_ball_of_the_front_page_ends() -> None:
+    """With the first four losses nine drops in ten end in a wrong place, with the last three none does."""
+    losses = figures.find("landscape").fields["loss"].options
+    starts = [150 * 8 ** (i / 41) for i in range(1, 41)]
+    states = [live_figure("landscape", loss=loss, start_hz=start).state for loss in losses for start in starts]
+    script = (
+        f"{live.node_module('landscape')}{READ}console.log(JSON.stringify(data.map((s) => compute(s).error_cents)));"
+    )
+    lost = (np.abs(run_node(script, states)) > 100).reshape(len(losses), -1).mean(-1)
+    assert 0.85 < lost[:4].mean() < 0.95 and lost[4:].tolist() == [0, 0, 0]
+
+
+def slice_levels(**state: Any) -> np.ndarray:
+    """Levels in dB of the spectrum that the figure "window" shows."""
+    return 20 * np.log10(
+        np.maximum(figures.find("window").twin(live_figure("window", **state).state)["spectrum"], 1e-9)
+    )
+
+
+def test_the_window_shows_what_its_chapter_says() -> None:
+    """A comb in the vowel and none in the consonant; hard edges fill the valleys between the teeth."""
+
+    def regular(at_s: float) -> float:
+        smooth = slice_levels(at_s=at_s, size_log2=10)
+        levels = (smooth - np.convolve(smooth, np.ones(33) / 33, "same"))[10:-10]
+        return max(np.corrcoef(levels[:-lag], levels[lag:])[0, 1] for lag in range(8, 24))
+
+    assert regular(0.6) > 0.6 and regular(0.35) < 0.2
+    valleys = [np.quantile(slice_levels(window=window), 0.25) for window in ("hann", "hard")]
+    assert valleys[1] > valleys[0] + 6
+
+
 @pytest.mark.parametrize("sound", ["clap", "note"])
 def test_the_page_plays_a_room_as_the_library_does(sound: str) -> None:
     state = live_figure("room", sound=sound, predelay_ms=33.3, rt60_s=0.7).state

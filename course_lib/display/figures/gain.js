@@ -11,6 +11,8 @@ const LOSSES = [
   ["waveform_mse", "Waveform MSE"],
   ["spectral_l1", "Spectral L1"],
 ];
+// A loss sets the step size as well: the slope of the spectral one, a mean over mostly empty bins, is small.
+const STEPS = { waveform_l1: 0.1, waveform_mse: 0.4, spectral_l1: 5 };
 
 export function compute({ gain, phase_deg, target_gain, loss, step_size }) {
   const input = range(N, (i) => Math.sin((TAU * TONE * i) / RATE));
@@ -39,7 +41,7 @@ export function compute({ gain, phase_deg, target_gain, loss, step_size }) {
   const all = gains.map(at);
   const curve = all.map((v) => v[0]);
   const [value, gradient] = at(gain);
-  // One step size serves all three losses: it is what a step goes where the curve is steepest.
+  // The arrow's length is in units of the steepest slope, so that it is seen with every loss.
   const steepest = Math.max(...all.map((v) => Math.abs(v[1])));
   // Of two equal minima (spectra ignore the sign) the positive one.
   const costs = curve.map((v, i) => v + (gains[i] < 0 ? 1e-9 : 0));
@@ -52,7 +54,7 @@ export function compute({ gain, phase_deg, target_gain, loss, step_size }) {
     loss: value,
     gradient,
     steepest,
-    next: clamp(gain - (step_size * gradient) / steepest, -G_MAX, G_MAX),
+    next: clamp(gain - step_size * gradient, -G_MAX, G_MAX),
     lowest,
   };
 }
@@ -61,8 +63,8 @@ export const figure = {
   controls: [
     { key: "gain", label: "Gain g", step: 0.01, show: (v) => fixed(v, 2) },
     { key: "phase_deg", label: "Phase shift of the target", step: 1, show: (v) => `${Math.round(v)}°` },
-    { key: "step_size", label: "Step size", step: 0.01, show: (v) => fixed(v, 2) },
-    { key: "loss", label: "Loss", options: LOSSES },
+    { key: "step_size", label: "Step size η", log: true, show: (v) => fixed(v, 2) },
+    { key: "loss", label: "Loss", options: LOSSES, put: (v) => ({ loss: v, step_size: STEPS[v] }) },
   ],
   compute,
   height: (w) => (w >= 560 ? 290 : 470),
@@ -117,7 +119,7 @@ export const figure = {
     ["gain", fixed(s.gain)],
     ["loss", fixed(n.loss)],
     ["gradient", fixed(n.gradient)],
-    ["next g", fixed(n.next)],
+    ["next g = g − η · gradient", fixed(n.next)],
     ["lowest at g =", fixed(n.lowest, 2)],
   ],
   sounds: [

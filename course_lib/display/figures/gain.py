@@ -31,7 +31,7 @@ def twin(state: State) -> dict[str, Any]:
     curve, slopes = zip(*(at(g) for g in gains), strict=True)
     value, gradient = at(state["gain"])
     steepest = max(map(abs, slopes))
-    following = state["gain"] - state["step_size"] * gradient / steepest
+    following = state["gain"] - state["step_size"] * gradient
     return {
         "input": x.tolist(),
         "target": target.tolist(),
@@ -54,7 +54,7 @@ KIND = Kind(
         "target_gain": Number(1.0, 0, 1.5),
         "phase_deg": Number(60, 0, 180),
         "loss": Choice("waveform_l1", ("waveform_l1", "waveform_mse", "spectral_l1")),
-        "step_size": Number(0.1, 0.01, 0.5),
+        "step_size": Number(0.1, 0.01, 20),
     },
     twin=twin,
     play_db=-17,

@@ -9,5 +9,6 @@ from course_lib.display.plots.sounds import plot_spectrogram, plot_spectrum, plo
 
 __all__ = [
     "COLOURS", "animate_history", "plot_controls", "plot_deep_performer", "plot_envelopes", "plot_hierarchy",
-    "plot_history", "plot_loss_landscape", "plot_network", "plot_notes", "plot_spectrogram", "plot_spectrum", "plot_waveform",
+    "plot_history", "plot_loss_landscape", "plot_network", "plot_notes", "plot_spectrogram", "plot_spectrum",
+    "plot_waveform",
 ]  # fmt: skip
