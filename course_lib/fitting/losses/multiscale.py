@@ -32,7 +32,7 @@ def multiscale_spectral_loss(prediction: Any, target: Any, fft_sizes: Sequence[i
     Raises:
         ValueError: shapes that differ, no sizes, NaN or infinite samples, empty sound.
 
-    Source: Engel et al., DDSP, 2020, section 4.2.1. Chapter: book/sines/fitting.ipynb
+    Source: Engel et al., DDSP, 2020, section 4.2.1. Chapter: book/sines/harmonic.ipynb
     """
     p, t = check_sounds(prediction, target)
     check_fft_sizes(fft_sizes)
