@@ -7,6 +7,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from torch import Tensor
+
 
 def show_number(
     label: str,
@@ -38,7 +40,7 @@ def show_number(
     >>> show_number("the loss, of its start", 0.0312, below=0.05)
     the loss, of its start: 0.031 (below 0.05)
     """
-    number = float(value)
+    number = float(value.detach() if isinstance(value, Tensor) else value)
     text = f"{label}: {_rounded(number, digits)}{unit and ' ' + unit}"
     bounds = [f"{word} {limit:g}" for word, limit in (("above", above), ("below", below)) if limit is not None]
     if bounds:
