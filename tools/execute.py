@@ -1,4 +1,4 @@
-"""Run chapters in place and store what they print, in a form that a second run repeats byte for byte.
+"""Run chapters in place and store what they show, in a form that a second run repeats byte for byte.
 
 python3 course.py execute                          every chapter of _toc.yml
 python3 course.py execute book/first_steps/gain.ipynb
@@ -11,6 +11,8 @@ if __name__ == "__main__":
 
     environment.enter()
 
+import base64
+import io
 import json
 import os
 import re
@@ -22,6 +24,7 @@ import nbformat
 import yaml
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError
+from PIL import Image
 
 ROOT = Path(__file__).resolve().parent.parent
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
@@ -53,8 +56,22 @@ def clean_outputs(outputs: list[dict]) -> list[dict]:
             for number, name in enumerate(names):
                 html = html.replace(name, f"{number:032x}")
             output["data"]["text/html"] = html
+        if picture := output.get("data", {}).get("image/png"):
+            output["data"]["image/png"] = in_palette(picture)
         kept.append(output)
     return kept
+
+
+def in_palette(picture: str) -> str:
+    """A PNG picture, base64, with the 256 colours that fit it best: a third of the weight, and looks the same."""
+    image = Image.open(io.BytesIO(base64.b64decode(picture)))
+    if image.mode == "P":
+        return picture
+    rgb = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA")).convert("RGB")
+    buffer = io.BytesIO()
+    rgb.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(buffer, "PNG", optimize=True)
+    lighter = base64.encodebytes(buffer.getvalue()).decode()
+    return min(lighter, picture, key=len)
 
 
 def stabilise(notebook: dict) -> None:

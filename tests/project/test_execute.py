@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import nbformat
+import numpy as np
 import pytest
+from PIL import Image
 
 from tools import execute
 
@@ -41,6 +46,22 @@ def test_two_runs_store_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert not [output for output in widget if execute.WIDGET in output.get("data", {})]
     assert html[0]["data"]["text/html"] == [f"<p id={'0' * 32}>"]
     assert environment[0]["data"]["text/plain"] == ["['0', '1']"]
+
+
+def test_a_picture_keeps_its_looks_and_loses_most_of_its_weight() -> None:
+    figure, (left, right) = plt.subplots(1, 2)
+    left.plot(np.sin(np.linspace(0, 30, 500)))
+    right.imshow(np.random.default_rng(0).random((60, 60)).cumsum(0), aspect="auto")
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png")
+    plt.close(figure)
+    before = base64.encodebytes(buffer.getvalue()).decode()
+    after = execute.in_palette(before)
+    assert len(after) < 0.6 * len(before) and execute.in_palette(after) == after
+    pixels = [
+        np.asarray(Image.open(io.BytesIO(base64.b64decode(x))).convert("RGB"), dtype=float) for x in (before, after)
+    ]
+    assert np.abs(pixels[0] - pixels[1]).mean() < 1.5
 
 
 def test_a_chapter_that_fails_is_left_as_it_was(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
