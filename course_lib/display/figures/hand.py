@@ -31,6 +31,7 @@ KIND = Kind(
     title="The turning hand",
     about="A hand turns in a circle. Its height over time is a sine, its shadow on the ground a cosine; they are the "
     "imaginary and the real part of one complex number.",
+    play_db=-15,
     fields={
         "at_ms": Number(2.4, 0, SHOWN_MS),
         "frequency_hz": Number(250, 50, 1000, whole=True),

@@ -91,6 +91,7 @@ KIND = Kind(
     title="A window over a sound",
     about="A window slides over a sound, recorded or drawn by hand: the slice under it, the spectrum of the slice, and "
     "where the slice stands in the spectrogram.",
+    play_db=-8,
     fields={
         "sound": Choice("voice", (*CLIPS, "puzzle", "drawn")),
         "at_s": Number(0.6, 0, N / RATE),
