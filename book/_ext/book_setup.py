@@ -3,7 +3,7 @@
 - The library beside the book can be imported, installed or not.
 - The title stands beside the logo. (html_theme_options in _config.yml would replace all that Jupyter Book sets there.)
 - A docstring's "Chapter: book/…" becomes a link to that chapter.
-- The entries of the bibliography get a role that a list may hold.
+- The entries of the bibliography get a role that a list may hold, and the arrows of the sidebar a name.
 - Thebe is off, so its scripts (which name an outside address, twice on each page) go; and the colour mode starts
   as the reader's system says, where the theme alone leaves it empty and complains in the console.
 """
@@ -36,6 +36,11 @@ def mend_page(
         context["body"] = context["body"].replace(
             'role="doc-biblioentry"', 'role="listitem"'
         )
+    if tree := context.get("generate_toctree_html"):
+        # The arrow beside a page with pages below it has a picture and no name.
+        context["generate_toctree_html"] = lambda *args, **options: str(
+            tree(*args, **options)
+        ).replace("<summary>", '<summary aria-label="The pages below">')
     context["default_mode"] = "auto"
     context["script_files"] = [
         script
