@@ -112,7 +112,7 @@ function player(el) {
     test.round++;
     test.order = [a, test.pair[+(Math.random() < 0.5)], b];
     tabs([`A: ${names[a]}`, "X", `B: ${names[b]}`], 1);
-    told.textContent = `Round ${test.round} of ${ROUNDS}: is X the same as A, or as B? 1, 2, 3 play A, X, B; press A or B.`;
+    told.textContent = `Round ${test.round} of ${ROUNDS}: is X A, or is it B? 1, 2, 3 play A, X, B; press A or B.`;
     go(0);
   }
   function answer(i) {

@@ -9,8 +9,8 @@
 //   readout    (state, numbers, view) → [[name, value as text]]
 //   sounds     [{ label, make(state, numbers, view) → samples; the left ear's, if they have a property `right` }]; also
 //              loop: over again, `phrase` if it has a seam; rate(state): if not 16000 Hz; louder(state): dB beyond the
-//              figure's own level, which its label says; during(seconds, api): called again and again while it plays, at the end with null;
-//              prepare(state, numbers): see work.js, needs `workshop`
+//              figure's own level, which its label says; during(seconds, api): called again and again while it plays,
+//              at the end with null; prepare(state, numbers): see work.js, needs `workshop`
 //   load       (state, view) → promise, for what must be there before a sound can be made
 //   workshop   that of work.js, if a sound takes long
 //   actions    [{ label, run(api) }], if any
