@@ -77,7 +77,7 @@ def test_the_newest_versions_replace_the_pins() -> None:
 def test_colab_runs_only_where_its_image_is_named() -> None:
     job = read("colab.yml")["jobs"]["runtime"]
     assert job["if"] == "vars.COLAB_IMAGE != ''"
-    assert [p.stem for p in in_colab_image.chapters()][:2] == ["intro", "notation"]
+    assert [p.stem for p in in_colab_image.chapters()][:2] == ["intro", "what_is_ddsp"]
 
 
 def test_a_notebook_is_run_alone(tmp_path: Path) -> None:
