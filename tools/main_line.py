@@ -21,8 +21,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from tools import chapter_ends, times
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -48,10 +46,8 @@ PLACE = re.compile(r"\n+\*(?:On the main line|Beside the main line|A deep dive)[
 
 def parts(root: Path = ROOT) -> dict[str, str]:
     """The part of each teaching chapter, in reading order."""
-    toc = yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8"))
-    taught = {path.stem for path in chapter_ends.teaching(root)}
-    found = {Path(entry["file"]).stem: part["caption"] for part in toc["parts"] for entry in part["chapters"]}
-    return {stem: part for stem, part in found.items() if stem in taught}
+    taught = chapter_ends.teaching(root)
+    return {path.stem: part for part, path in times.pages(root) if path in taught}
 
 
 def place(stem: str, part: str) -> str:

@@ -36,14 +36,13 @@ from typing import Any
 import numpy as np
 import soundfile
 import torch
-import yaml
 
 from course_lib import active_rms_db, live_figure
 from course_lib.display import figures
 from course_lib.display.figures.fields import Recordings
 from course_lib.display.figures.hear import figure_sounds
+from tools import execute
 
-ROOT = Path(__file__).resolve().parent.parent
 TAUGHT = "level-is-taught"
 LEVEL_DB, OFF_DB, FIGURE_OFF_DB = -20.0, 3.0, 8.0
 EDGE_S, EDGE = 0.01, 1.5e-3  # of a fade; the part of the peak that an edge may reach
@@ -241,15 +240,8 @@ def rows(group: Group) -> list[str]:
     return lines
 
 
-def pages(root: Path = ROOT) -> list[Path]:
-    """Every notebook of the book, in reading order."""
-    toc = yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8"))
-    named = [toc["root"], *(entry["file"] for part in toc["parts"] for entry in part["chapters"])]
-    return [path for name in named if (path := root / f"{name}.ipynb").exists()]
-
-
 def main(arguments: list[str]) -> int:
-    paths = [Path(name) for name in arguments] or pages()
+    paths = [Path(name) for name in arguments] or execute.chapters()
     missing = [str(path) for path in paths if not path.is_file()]
     if missing:
         print(f"no such notebook: {', '.join(missing)}", file=sys.stderr)

@@ -27,8 +27,9 @@ from typing import Any
 
 import yaml
 
+from tools.chapter_ends import NOT_TAUGHT
+
 ROOT = Path(__file__).resolve().parent.parent
-NOT_TAUGHT = ("Beyond this book", "Teaching", "Reference")
 TAGS = ("slide", "slide-more", "slide-code")
 MOST = 40
 

@@ -17,13 +17,13 @@ import soundfile
 
 from course_lib import live_figure
 from tests.helpers import ROOT
-from tools import page_sounds
+from tools import execute, page_sounds
 from tools.page_sounds import TAUGHT, Group, complaints, groups_of
 
 RATE = 16000
 
 
-@pytest.mark.parametrize("path", page_sounds.pages(), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", execute.chapters(), ids=lambda path: path.stem)
 def test_every_sound_of_a_page_keeps_to_the_policy(path: Path) -> None:
     assert [text for group in groups_of(path) for text in complaints(group)] == []
 

@@ -9,34 +9,31 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from course_lib.effects.cascade import biquad_response
 from course_lib.effects.levels import FULL_SCALE, active_rms_db
 
 POINTS = 180  # of an outline, over the longest sound of the group
 DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 SILENT_DB = -70.0
-# The two filters of K-weighting at 48 kHz: the head's high shelf, and a highpass. (b, a) as in ITU-R BS.1770.
-K_FILTERS = (
-    ((1.53512485958697, -2.69169618940638, 1.19839281085285), (1.0, -1.69065929318241, 0.73248077421585)),
-    ((1.0, -2.0, 1.0), (1.0, -1.99004745483398, 0.99007225036621)),
-)
+# The two filters of K-weighting, the head's high shelf and a highpass, as ITU-R BS.1770 gives them for 48 kHz.
+K_RATE = 48_000
+K_B = ((1.53512485958697, -2.69169618940638, 1.19839281085285), (1.0, -2.0, 1.0))
+K_A = ((1.0, -1.69065929318241, 0.73248077421585), (1.0, -1.99004745483398, 0.99007225036621))
 
 
 def k_weighting(frequencies_hz: Tensor) -> Tensor:
     """Return the K-weighting curve as a factor of amplitude.
 
     Args:
-        frequencies_hz: any shape, Hz, 0 … 24,000; above that the curve stays where it is.
+        frequencies_hz: (n_bins,), Hz, 0 … 24,000; above that the curve stays where it is.
 
     Returns:
         Factors of the same shape, float64; about 1.08 at 1 kHz, 0 at 0 Hz.
 
     Source: ITU-R BS.1770.
     """
-    turn = torch.exp(-2j * math.pi * frequencies_hz.double().clamp(max=24_000.0) / 48_000.0)
-    response = torch.ones_like(turn)
-    for b, a in K_FILTERS:
-        response = response * (b[0] + b[1] * turn + b[2] * turn**2) / (a[0] + a[1] * turn + a[2] * turn**2)
-    return response.abs()
+    b, a = (torch.tensor(rows, dtype=torch.float64) for rows in (K_B, K_A))
+    return biquad_response(b, a, frequencies_hz.double().clamp(max=K_RATE / 2), K_RATE).abs()
 
 
 def heard_db(sound: Tensor, sample_rate: float) -> float:

@@ -163,7 +163,7 @@ def animate_history(history: History, target: Any, sample_rate: float) -> LiveFi
     begin, end = _loudest_stretch(goal, round(EXCERPT_S * rate))
     whole = [*(history.sounds[i] for i in chosen), goal]
     kept = [fade_cuts(check_audio(x).detach().squeeze()[begin:end], rate) for x in whole]
-    gain = gain_to_level(kept, rate, LEVEL_DB)
+    gain_db = round(20 * math.log10(gain_to_level(kept, rate, LEVEL_DB)), 1)  # as the figure states it
     last = history.steps[-1]
     return live_figure(
         "history",
@@ -174,8 +174,8 @@ def animate_history(history: History, target: Any, sample_rate: float) -> LiveFi
         target_db=_band_levels(goal, BANDS),
         rate=round(rate),
         begin_s=begin / rate,
-        gain_db=round(20 * math.log10(gain), 1),
-        sounds=[as_flac(10 ** (round(20 * math.log10(gain), 1) / 20) * x, round(rate)) for x in kept],
+        gain_db=gain_db,
+        sounds=[as_flac(10 ** (gain_db / 20) * x, round(rate)) for x in kept],
     )
 
 
