@@ -1,7 +1,7 @@
 """Whether tensors hold plain numbers now: not while they are compiled, exported, traced, mapped or faked.
 
-Two things need to know. Checks of values: where there is nothing to look at they are left out. And compiled loops, which
-read memory: everywhere else the formula in tensor operations takes their place.
+Two things need to know. Checks of values: where there is nothing to look at they are left out. And compiled loops,
+which read memory: everywhere else the formula in tensor operations takes their place.
 """
 
 from __future__ import annotations
