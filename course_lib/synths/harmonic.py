@@ -18,8 +18,10 @@ from course_lib.core.checks import (
 )
 from course_lib.core.envelopes import upsample, upsample_frequency
 from course_lib.core.phase import instantaneous_phase
+from course_lib.core.second_derivative import with_formula
 from course_lib.core.units import exp_sigmoid
-from course_lib.kernels.harmonic import harmonic_sum
+from course_lib.kernels import giant_steps, sums
+from course_lib.kernels.method import Method, choose
 
 
 class HarmonicControls(NamedTuple):
@@ -174,7 +176,7 @@ def harmonic_synth(
     sample_rate: float,
     *,
     mask: bool = True,
-    method: str = "fast",
+    method: Method = "auto",
     turns: float = 0.0,
 ) -> Tensor:
     """Synthesise A[n] · Σ_k α̂_k[n] · sin(k·φ[n]): K harmonics of one accumulated phase.
@@ -186,8 +188,10 @@ def harmonic_synth(
         n_samples: length of the sound.
         sample_rate: Hz.
         mask: silence harmonics at or above Nyquist (valid controls already are); False lets them alias.
-        method: "reference" computes the formula as it stands, K sines a sample; "fast" gives the same sound and the
-            same gradients in a tenth of the time and memory, but no second derivatives.
+        method: how it is computed; the sound and the gradients are the same. "reference" is the formula as it stands,
+            K sines a sample. "kernel" is a compiled loop, on a CPU. "fast" is tensor operations on any device with far
+            fewer sines. "auto" takes "kernel" where it can be had, "fast" elsewhere, and "reference" for small sounds
+            there and under `torch.compile`, `torch.func` and export. `python -m course_lib.benchmark speed` measures.
         turns: phase of the first sample, 1 being a full turn, for a stretch of a longer sound.
 
     Returns:
@@ -203,8 +207,6 @@ def harmonic_synth(
     >>> harmonic_synth([4000.0], [0.5], [[1.0]], 4, 16000).round(decimals=3)
     tensor([ 0.0000,  0.5000, -0.0000, -0.5000])
     """
-    if method not in METHODS:
-        raise ValueError(f"unknown method {method!r}; choose one of {', '.join(METHODS)}")
     rate = check_sample_rate(sample_rate)
     n_samples = check_count(n_samples, "n_samples")
     f0, d = _check_pair(f0_hz, distribution, rate)
@@ -216,7 +218,18 @@ def harmonic_synth(
             f"got {f0.detach().max().item():g} Hz. Lower it or raise the sample rate"
         )
     shares = _mask(shares, f0, rate) if mask else shares * (f0 > 0).unsqueeze(-1)
-    return METHODS[method](f0, shares, n_samples, rate, turns)
+    way = choose(method, n_samples * shares[..., 0, :].numel(), f0, shares)
+
+    def formula(f0: Tensor, shares: Tensor) -> Tensor:
+        return harmonic_sum_reference(f0, shares, n_samples, rate, turns)
+
+    if way == "reference":
+        return formula(f0, shares)
+    if way == "kernel":
+        return sums.harmonic_sum(f0, shares, n_samples, rate, turns, formula)
+    return with_formula(
+        lambda f0, shares: giant_steps.harmonic_sum(f0, shares, n_samples, rate, turns), formula, f0, shares
+    )
 
 
 def harmonic_sum_reference(
@@ -227,9 +240,6 @@ def harmonic_sum_reference(
     k = torch.arange(1, shares.shape[-1] + 1, device=phase.device, dtype=phase.dtype)
     sines = torch.sin(phase.unsqueeze(-1) * k)  # (…, n_samples, K)
     return (upsample(shares, n_samples, dim=-2) * sines).sum(-1)
-
-
-METHODS = {"fast": harmonic_sum, "reference": harmonic_sum_reference}
 
 
 class HarmonicSynth(nn.Module):
