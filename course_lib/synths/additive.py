@@ -21,7 +21,7 @@ from course_lib.kernels.additive import additive_sum
 
 
 def additive_synth(
-    frequencies_hz: Any, amplitudes: Any, n_samples: int, sample_rate: float, *, method: str = "fast"
+    frequencies_hz: Any, amplitudes: Any, *, n_samples: int, sample_rate: float, method: str = "fast"
 ) -> Tensor:
     """Sum free partials: Σ_k A_k[n] · sin(φ_k[n]), φ_k the accumulated frequency of partial k.
 
@@ -42,7 +42,7 @@ def additive_synth(
 
     Source: McAulay & Quatieri, 1986. Chapter: book/sines/additive.ipynb
 
-    >>> additive_synth([[4000.0, 9000.0]], [[1.0, 1.0]], 4, 16000).round(decimals=3)
+    >>> additive_synth([[4000.0, 9000.0]], [[1.0, 1.0]], n_samples=4, sample_rate=16000).round(decimals=3)
     tensor([ 0.,  1., -0., -1.])
     """
     if method not in METHODS:
@@ -58,10 +58,10 @@ def additive_synth(
         )
     check_leading(frequencies_hz=f.shape[:-2], amplitudes=a.shape[:-2])
     a = torch.where((f > 0) & (f < rate / 2), a, torch.zeros_like(a))
-    return METHODS[method](f, a, n_samples, rate)
+    return METHODS[method](f, a, n_samples=n_samples, sample_rate=rate)
 
 
-def additive_sum_reference(f: Tensor, a: Tensor, n_samples: int, sample_rate: float) -> Tensor:
+def additive_sum_reference(f: Tensor, a: Tensor, *, n_samples: int, sample_rate: float) -> Tensor:
     """Σ_k A_k[n] · sin(φ_k[n]), line by line: (…, n_frames, n_partials) both → (…, n_samples)."""
     phase = instantaneous_phase(upsample_frequency(f, n_samples, dim=-2).transpose(-1, -2), sample_rate)
     envelope = upsample(a, n_samples, dim=-2).transpose(-1, -2)
