@@ -64,7 +64,7 @@ INSTRUMENTS = {
 
 def room() -> torch.Tensor:
     """The known room, (8000,) at 16 kHz: three early echoes and a tail whose highs die first."""
-    tail = decaying_impulse_response(ROOM_RT60_S, ROOM_GAIN_DB, ROOM_TAPS, SAMPLE_RATE).double()
+    tail = decaying_impulse_response(ROOM_RT60_S, ROOM_GAIN_DB, n_taps=ROOM_TAPS, sample_rate=SAMPLE_RATE).double()
     spectrum = torch.fft.rfft(tail, n=2 * ROOM_TAPS)
     frequencies = torch.linspace(0, SAMPLE_RATE / 2, ROOM_TAPS + 1, dtype=torch.float64)
     dull = torch.fft.irfft(spectrum / (1 + (frequencies / 3000) ** 2).sqrt(), n=2 * ROOM_TAPS)[:ROOM_TAPS]

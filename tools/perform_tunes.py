@@ -96,7 +96,7 @@ class StraightPlayer(Player):
             self.synth.get_samples(RENDER_RATE)
             nominal = 440.0 * 2 ** ((note - 69) / 12)
             sound = torch.tensor(resample(held / 32768, RENDER_RATE), dtype=torch.float32)
-            track = track_f0(sound, SAMPLE_RATE, 1 / FRAME_RATE, nominal / 1.3, nominal * 1.3)
+            track = track_f0(sound, SAMPLE_RATE, 1 / FRAME_RATE, f_min_hz=nominal / 1.3, f_max_hz=nominal * 1.3)
             curve = 1200 * np.log2(track.f0_hz.numpy() / nominal)
             settled = round(0.06 * FRAME_RATE)  # before that, a tracker sees half silence
             curve[:settled] = curve[settled]
@@ -254,11 +254,11 @@ def colour(dry: np.ndarray, f0: np.ndarray, notes: list[Note], curves: dict[str,
     The tilt leaves the sum of the harmonics as it was, so that brightness does not make a note louder.
     """
     sound, pitch = torch.tensor(dry, dtype=torch.float32), torch.tensor(f0, dtype=torch.float32)
-    shares = measure_harmonics(sound, pitch, 40, SAMPLE_RATE).numpy()
+    shares = measure_harmonics(sound, pitch, 40, sample_rate=SAMPLE_RATE).numpy()
     level = 20 * np.log10(shares.sum(-1) + 1e-7) + curves["gain_db"]
     octaves_k = np.log2(np.clip(np.arange(1, 41), 1, 16))
     magnitudes, gain_db = np.ones((len(f0), N_BANDS)), curves["gain_db"].copy()
-    owner = note_frames(notes, len(f0), FRAME_RATE).note.numpy()
+    owner = note_frames(notes, len(f0), frame_rate=FRAME_RATE).note.numpy()
     release = np.maximum.accumulate(np.maximum(owner, 0))  # releases sound like their note
     for i in range(len(notes)):
         own, all_of_it = owner == i, release == i

@@ -10,7 +10,7 @@ from torch import Tensor
 PITCH_BAND_HZ = 3300.0  # what lies higher tells little of the pitch and carries much of the noise
 
 
-def decimate(sound: Tensor, rate: float, cutoff_hz: float) -> tuple[Tensor, float]:
+def decimate(sound: Tensor, *, rate: float, cutoff_hz: float) -> tuple[Tensor, float]:
     """Low-pass a sound and keep each n-th sample, without delay.
 
     Args:

@@ -7,10 +7,10 @@ import math
 from course_lib.core.checks import check_sample_rate
 
 
-def frame_count(n_samples: int, sample_rate: float, hop_s: float) -> int:
+def frame_count(*, n_samples: int, sample_rate: float, hop_s: float) -> int:
     """Number of frames about hop_s apart that divide a sound evenly: frame i sits at sample i · n_samples / n_frames.
 
-    >>> frame_count(16000, 16000, 0.004)
+    >>> frame_count(n_samples=16000, sample_rate=16000, hop_s=0.004)
     250
     """
     rate = check_sample_rate(sample_rate)

@@ -41,7 +41,7 @@ def a_weighting_db(frequencies_hz: Any) -> Tensor:
 
 
 def loudness_db(
-    audio: Any, sample_rate: float, hop_s: float = 0.004, floor_db: float = -80.0, window_s: float = 0.032
+    audio: Any, sample_rate: float, hop_s: float = 0.004, *, floor_db: float = -80.0, window_s: float = 0.032
 ) -> Tensor:
     """Level of a sound as the ear weighs it: A-weighted power, summed over frequency, then dB.
 
@@ -66,7 +66,7 @@ def loudness_db(
     """
     rate = check_sample_rate(sample_rate)
     sound = check_audio(audio)
-    n_frames = frame_count(sound.shape[-1], rate, hop_s)
+    n_frames = frame_count(n_samples=sound.shape[-1], sample_rate=rate, hop_s=hop_s)
     if not 0 < window_s < math.inf or window_s * rate < 4:
         raise ValueError(f"window_s must be at least 4 samples, {4 / rate:g} s; got {window_s!r}")
     if not -300 <= floor_db < math.inf:

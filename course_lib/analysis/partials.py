@@ -15,7 +15,7 @@ from course_lib.core.phase import instantaneous_phase
 FRAMES_AT_ONCE = 32  # keeps the table of windows small, however long the sound is
 
 
-def project_harmonics(audio: Any, f0_hz: Any, n_harmonics: int, sample_rate: float, periods: float = 4.0) -> Tensor:
+def project_harmonics(audio: Any, f0_hz: Any, n_harmonics: int, *, sample_rate: float, periods: float = 4.0) -> Tensor:
     """Measure amplitude and phase of every harmonic, frame by frame, as one complex number c = A·e^{jθ}.
 
     The sound is turned back by k times the phase φ[n] that `harmonic_synth` would run through, so that harmonic k
@@ -67,7 +67,7 @@ def project_harmonics(audio: Any, f0_hz: Any, n_harmonics: int, sample_rate: flo
     return torch.view_as_complex(parts.reshape(*f0.shape, n_harmonics, 2))
 
 
-def measure_harmonics(audio: Any, f0_hz: Any, n_harmonics: int, sample_rate: float, periods: float = 4.0) -> Tensor:
+def measure_harmonics(audio: Any, f0_hz: Any, n_harmonics: int, *, sample_rate: float, periods: float = 4.0) -> Tensor:
     """Measure the amplitude of every harmonic, frame by frame: `project_harmonics` without its phases.
 
     Args:
@@ -88,14 +88,14 @@ def measure_harmonics(audio: Any, f0_hz: Any, n_harmonics: int, sample_rate: flo
     Source: McAulay & Quatieri, 1986. Chapter: book/sines/sinusoidal_modelling.ipynb
 
     >>> from course_lib.synths.additive import additive_synth
-    >>> tone = additive_synth([[1000.0, 2000.0]], [[0.5, 0.25]], 1600, 16000)
-    >>> measure_harmonics(tone, [1000.0], 3, 16000).round(decimals=3).abs()
+    >>> tone = additive_synth([[1000.0, 2000.0]], [[0.5, 0.25]], n_samples=1600, sample_rate=16000)
+    >>> measure_harmonics(tone, [1000.0], 3, sample_rate=16000).round(decimals=3).abs()
     tensor([[0.5000, 0.2500, 0.0000]])
     """
-    return project_harmonics(audio, f0_hz, n_harmonics, sample_rate, periods).abs()
+    return project_harmonics(audio, f0_hz, n_harmonics, sample_rate=sample_rate, periods=periods).abs()
 
 
-def remove_harmonics(audio: Any, f0_hz: Any, n_harmonics: int, sample_rate: float, periods: float = 4.0) -> Tensor:
+def remove_harmonics(audio: Any, f0_hz: Any, n_harmonics: int, *, sample_rate: float, periods: float = 4.0) -> Tensor:
     """Take the harmonics of a pitch out of a sound, phases and all: what is left is noise, attacks, other voices.
 
     Args:
@@ -113,7 +113,7 @@ def remove_harmonics(audio: Any, f0_hz: Any, n_harmonics: int, sample_rate: floa
 
     Source: Serra & Smith, 1990. Chapter: book/midi_ddsp/inference.ipynb
     """
-    c = project_harmonics(audio, f0_hz, n_harmonics, sample_rate, periods)
+    c = project_harmonics(audio, f0_hz, n_harmonics, sample_rate=sample_rate, periods=periods)
     sound = check_audio(audio).to(c.real.dtype)
     n_samples = sound.shape[-1]
     phase = instantaneous_phase(upsample_frequency(torch.as_tensor(f0_hz).to(sound), n_samples), sample_rate)

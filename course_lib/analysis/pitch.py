@@ -14,7 +14,7 @@ from course_lib.core.checks import check_audio, check_sample_rate
 
 
 def estimate_f0(
-    audio: Any, sample_rate: float, hop_s: float = 0.004, f_min_hz: float = 65.0, f_max_hz: float = 1100.0
+    audio: Any, sample_rate: float, hop_s: float = 0.004, *, f_min_hz: float = 65.0, f_max_hz: float = 1100.0
 ) -> tuple[Tensor, Tensor]:
     """Track the pitch of a monophonic sound with librosa's pYIN.
 
@@ -43,7 +43,7 @@ def estimate_f0(
 
     rate = check_sample_rate(sample_rate)
     sound = check_audio(audio, allow_silence=False)
-    n_frames = frame_count(sound.shape[-1], rate, hop_s)
+    n_frames = frame_count(n_samples=sound.shape[-1], sample_rate=rate, hop_s=hop_s)
     if not 0 < f_min_hz < f_max_hz < rate / 2:
         raise ValueError(
             f"needs 0 < f_min_hz < f_max_hz < sample_rate / 2 = {rate / 2:g} Hz; got {f_min_hz:g} and {f_max_hz:g} Hz"

@@ -63,7 +63,7 @@ def polyphony(audio: Any, sample_rate: float) -> float:
     sound = check_audio(audio, allow_silence=False).detach().cpu().float()
     if sound.ndim != 1:
         raise ValueError(f"polyphony looks at one sound, (n_samples,); got shape {tuple(sound.shape)}")
-    sound, rate = decimate(sound / sound.abs().max(), rate, PITCH_BAND_HZ)
+    sound, rate = decimate(sound / sound.abs().max(), rate=rate, cutoff_hz=PITCH_BAND_HZ)
     size = min(2 * round(HALF_FRAME_S * rate), 2 * (len(sound) // 2))
     count = min(MOMENTS, max(1, len(sound) // (size // 2)))
     starts = torch.linspace(0, len(sound) - size, count).round().long()

@@ -27,7 +27,7 @@ class Recording:
     loudness_db: Tensor
 
 
-def read_recording(path: Path, sample_rate: int, frame_rate: int) -> Recording:
+def read_recording(path: Path, *, sample_rate: int, frame_rate: int) -> Recording:
     """Read one recording with its pitch: from NAME.f0.npy where that lies beside it, else tracked.
 
     Args:
@@ -57,7 +57,7 @@ def read_recording(path: Path, sample_rate: int, frame_rate: int) -> Recording:
         f0 = torch.cat([f0, f0[-1:]])[:n_frames]
     else:
         try:
-            f0 = track_f0(audio, sample_rate, 1.0 / frame_rate, F_MIN_HZ, F_MAX_HZ).f0_hz
+            f0 = track_f0(audio, sample_rate, 1.0 / frame_rate, f_min_hz=F_MIN_HZ, f_max_hz=F_MAX_HZ).f0_hz
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from error
     return Recording(path.stem, audio, f0, loudness_db(audio, sample_rate, 1.0 / frame_rate))

@@ -33,7 +33,7 @@ class F0Track(NamedTuple):
 
 
 def track_f0(
-    audio: Any, sample_rate: float, hop_s: float = 0.004, f_min_hz: float = 65.0, f_max_hz: float = 1100.0
+    audio: Any, sample_rate: float, hop_s: float = 0.004, *, f_min_hz: float = 65.0, f_max_hz: float = 1100.0
 ) -> F0Track:
     """Track the pitch of a monophonic sound, some forty times quicker than `estimate_f0`.
 
@@ -65,7 +65,7 @@ def track_f0(
     rate = check_sample_rate(sample_rate)
     sound = check_audio(audio, allow_silence=False)
     n_samples = sound.shape[-1]
-    n_frames = frame_count(n_samples, rate, hop_s)
+    n_frames = frame_count(n_samples=n_samples, sample_rate=rate, hop_s=hop_s)
     if not 0 < f_min_hz < f_max_hz < rate / 2:
         raise ValueError(
             f"needs 0 < f_min_hz < f_max_hz < sample_rate / 2 = {rate / 2:g} Hz; got {f_min_hz:g} and {f_max_hz:g} Hz"
@@ -90,7 +90,9 @@ def track_f0(
 
 def _track_one(sound: Tensor, rate: float, n_frames: int, f_min_hz: float, f_max_hz: float) -> tuple[Tensor, Tensor]:
     """Pitch and confidence of one sound, (n_samples,) → (n_frames,) twice."""
-    sound, rate = decimate(sound / sound.abs().max().clamp(min=1e-30), rate, max(1.5 * f_max_hz, PITCH_BAND_HZ))
+    sound, rate = decimate(
+        sound / sound.abs().max().clamp(min=1e-30), rate=rate, cutoff_hz=max(1.5 * f_max_hz, PITCH_BAND_HZ)
+    )
     hop = len(sound) / n_frames
     centres = (torch.arange(n_frames, dtype=torch.float64) * hop).round().long()
     size = math.ceil(3 * rate / f_min_hz)

@@ -79,7 +79,7 @@ def fit_harmonics(
     if not bool(voiced.any()):
         raise ValueError("the sound has no pitch in any frame, so a harmonic synthesizer has nothing to hold on to")
     n_harmonics = min(MAX_HARMONICS, int(sample_rate / 2 / f0_hz.min()))
-    synth = HarmonicSynth(f0_hz, n_harmonics, audio.shape[-1], sample_rate)
+    synth = HarmonicSynth(f0_hz, n_harmonics, n_samples=audio.shape[-1], sample_rate=sample_rate)
     return synth, fit(synth, audio, multiscale_spectral_loss, steps, lr, lr_end=lr_end)
 
 
@@ -125,7 +125,7 @@ def load_five_sounds() -> dict[str, StoredFit]:
                 for key in ("f0_hz", "amplitude", "distribution", "losses", "seconds", "steps")
             }
             controls = HarmonicControls(values["f0_hz"], values["amplitude"], values["distribution"].float())
-            sound = harmonic_synth(*controls, target.shape[-1], sample_rate)
+            sound = harmonic_synth(*controls, n_samples=target.shape[-1], sample_rate=sample_rate)
             fits[name] = StoredFit(
                 target, sound, controls, values["losses"], values["seconds"], values["steps"], sample_rate
             )

@@ -55,7 +55,7 @@ def tone(f0_hz: Tensor, shares: Tensor) -> Sound:
     """A tone with these harmonics, one row of shares or one for every frame."""
     shares = (shares / shares.sum(-1, keepdim=True)).expand(len(f0_hz), -1)
     n = len(f0_hz) * round(HOP_S * SAMPLE_RATE)
-    audio = harmonic_synth(f0_hz, torch.full_like(f0_hz, 0.8), shares, n, SAMPLE_RATE)
+    audio = harmonic_synth(f0_hz, torch.full_like(f0_hz, 0.8), shares, n_samples=n, sample_rate=SAMPLE_RATE)
     return Sound(audio, f0_hz, torch.ones_like(f0_hz, dtype=torch.bool))
 
 
@@ -81,10 +81,10 @@ def sung() -> Sound:
     window = torch.hann_window(17)[None, None, 1:]
     logs = torch.nn.functional.pad(f0_hz.log()[None, None], (8, 7), mode="replicate")
     f0_hz = torch.nn.functional.conv1d(logs, window / window.sum())[0, 0].exp()
-    amplitudes = measure_harmonics(voice, f0_hz, 30, SAMPLE_RATE) * voiced[:, None]
+    amplitudes = measure_harmonics(voice, f0_hz, 30, sample_rate=SAMPLE_RATE) * voiced[:, None]
     total = amplitudes.sum(-1)
     shares = amplitudes / total.clamp(min=1e-9)[:, None]
-    return Sound(harmonic_synth(f0_hz, total, shares, len(voice), SAMPLE_RATE), f0_hz, voiced)
+    return Sound(harmonic_synth(f0_hz, total, shares, n_samples=len(voice), sample_rate=SAMPLE_RATE), f0_hz, voiced)
 
 
 def doubled(between_db: float, seconds: float = 1.0) -> Sound:
@@ -121,12 +121,12 @@ def by_yin(audio: Tensor) -> tuple[Tensor, Tensor]:
 
 def by_pyin(audio: Tensor) -> tuple[Tensor, Tensor]:
     """librosa's pYIN, as `estimate_f0` calls it."""
-    return estimate_f0(audio, SAMPLE_RATE, HOP_S, *SPAN_HZ)
+    return estimate_f0(audio, SAMPLE_RATE, HOP_S, f_min_hz=SPAN_HZ[0], f_max_hz=SPAN_HZ[1])
 
 
 def by_track_f0(audio: Tensor) -> tuple[Tensor, Tensor]:
     """Our own."""
-    f0_hz, confidence = track_f0(audio, SAMPLE_RATE, HOP_S, *SPAN_HZ)
+    f0_hz, confidence = track_f0(audio, SAMPLE_RATE, HOP_S, f_min_hz=SPAN_HZ[0], f_max_hz=SPAN_HZ[1])
     return f0_hz, confidence >= 0.5
 
 

@@ -61,7 +61,7 @@ def run(options: argparse.Namespace) -> None:
     rate = own_rate if options.sample_rate is None else options.sample_rate
     if not 8_000 <= rate <= 192_000:
         raise ValueError(f"--sample-rate must lie between 8000 and 192000 Hz; got {rate}")
-    sound = read_sound(options.input, own_rate, LONGEST_S)
+    sound = read_sound(options.input, sample_rate=own_rate, longest_s=LONGEST_S)
     try:
         result = transfer(
             sound.audio,
@@ -81,12 +81,12 @@ def run(options: argparse.Namespace) -> None:
     sounds = {path: (result.parts[name] if name else result.audio).numpy() for name, path in outputs.items()}
     if options.parts is not None:
         options.parts.mkdir(parents=True, exist_ok=True)
-    blocks = (block for samples in sounds.values() for block in blocks_at(samples, own_rate, rate))
+    blocks = (block for samples in sounds.values() for block in blocks_at(samples, sample_rate=own_rate, new_rate=rate))
     peak = max(float(np.abs(block).max(initial=0.0)) for block in blocks)
     if peak > 1.0:
         _say(f"the sound went {20 * np.log10(peak):.1f} dB beyond full scale and was turned down to fit")
     for path, samples in sounds.items():
-        write_sound(path, samples, own_rate, rate, gain=1.0 if peak <= 1.0 else 0.999 / peak)
+        write_sound(path, samples, own_rate, new_rate=rate, gain=1.0 if peak <= 1.0 else 0.999 / peak)
     print(f"{output}: {clock(len(result.audio) / own_rate)} at {rate} Hz; {describe(result)}")
 
 

@@ -13,7 +13,7 @@ from course_lib.core.checks import as_tensor, check_count, check_finite
 METHODS = ("linear", "hann", "hold")
 
 
-def upsample(frames: Any, n_samples: int, method: str = "linear", dim: int = -1) -> Tensor:
+def upsample(frames: Any, n_samples: int, method: str = "linear", *, dim: int = -1) -> Tensor:
     """Turn one value a frame into one value a sample.
 
     Frame i sits at sample i · n_samples / n_frames, which need not be whole; after the last frame its value is held.
@@ -65,7 +65,7 @@ def upsample(frames: Any, n_samples: int, method: str = "linear", dim: int = -1)
     return torch.lerp(start, values.index_select(dim, right), fraction)
 
 
-def upsample_frequency(frequency_hz: Tensor, n_samples: int, dim: int = -1) -> Tensor:
+def upsample_frequency(frequency_hz: Tensor, n_samples: int, *, dim: int = -1) -> Tensor:
     """Turn one frequency a frame into one a sample: linear, but never a glide to or from a rest.
 
     Beside a rest (0 Hz) the sounding neighbour's frequency is kept while its amplitude fades; inside a rest it is 0,

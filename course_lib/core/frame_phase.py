@@ -69,7 +69,7 @@ class Frames(NamedTuple):
         return n + (frame * self.hop - (self.length.cumsum(0) - self.length)[frame])
 
 
-def frames_of(n_frames: int, n_samples: int, device: torch.device) -> Frames:
+def frames_of(*, n_frames: int, n_samples: int, device: torch.device) -> Frames:
     """Lay n_samples out in n_frames ≤ n_samples."""
     if n_frames > n_samples:
         raise ValueError(f"more frames ({n_frames}) than samples ({n_samples}); ask for more samples or fewer frames")
@@ -79,7 +79,7 @@ def frames_of(n_frames: int, n_samples: int, device: torch.device) -> Frames:
     return Frames(n_samples, n_frames, offset, length, -(-n_samples // n_frames), n_samples % n_frames == 0)
 
 
-def short_hops(frequency_hz: Tensor, amplitudes: Tensor, n_samples: int, dim: int) -> tuple[Tensor, Tensor]:
+def short_hops(frequency_hz: Tensor, amplitudes: Tensor, *, n_samples: int, dim: int) -> tuple[Tensor, Tensor]:
     """Cut frames of more than LONGEST_HOP samples: more points, on the same straight lines.
 
     frequency_hz has its frames on `dim`, amplitudes (…, n_frames, n_partials) on -2.
@@ -162,7 +162,7 @@ def frame_phase_gradient(moments: Tensor, frames: Frames, resting: Tensor) -> tu
     return by_step - rests * total + later * (length - rests), by_bend + later * (length * (length - 1) // 2)
 
 
-def row_blocks(n_rows: int, n_frames: int, size: int, device: torch.device) -> Iterator[tuple[slice, Tensor]]:
+def row_blocks(*, n_rows: int, n_frames: int, size: int, device: torch.device) -> Iterator[tuple[slice, Tensor]]:
     """The frames of all sounds in blocks of rows, and for each row that of the next frame (its own, if the last)."""
     for i in range(0, n_rows, max(1, size)):
         rows = torch.arange(i, min(i + max(1, size), n_rows), device=device)

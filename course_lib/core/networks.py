@@ -42,7 +42,7 @@ def scale_inputs(f0_hz: Any, loudness_db: Any) -> Tensor:
     return torch.stack([midi / 127.0, loudness.clamp(min=LOUDNESS_FLOOR_DB) / -LOUDNESS_FLOOR_DB + 1.0], -1)
 
 
-def stack(n_inputs: int, width: int, depth: int = 2) -> nn.Sequential:
+def stack(n_inputs: int, *, width: int, depth: int = 2) -> nn.Sequential:
     """`depth` × (linear, layer norm, leaky ReLU)."""
     layers: list[nn.Module] = []
     for i in range(depth):

@@ -24,7 +24,7 @@ PLAYER = Path(__file__).parent / "players" / "group.js"
 ALONE = "for(const a of document.querySelectorAll('audio'))if(a!==this)a.pause()"
 
 
-def encode_audio(audio: Any, sample_rate: float, bits: int = 16) -> tuple[bytes, int]:
+def encode_audio(audio: Any, sample_rate: float, *, bits: int = 16) -> tuple[bytes, int]:
     """Encode sound losslessly for a page.
 
     Args:
@@ -67,8 +67,8 @@ def _signed_db(gain: float) -> str:
 def listen_html(
     sound: Tensor | Mapping[str, Any],
     sample_rate: float,
-    bits: int = 16,
     *,
+    bits: int = 16,
     level_db: float | None = None,
     fade_s: float = 0.01,
 ) -> str:
@@ -76,13 +76,13 @@ def listen_html(
     sounds = dict(sound) if isinstance(sound, Mapping) else {"sound": sound}
     if not sounds:
         raise ValueError("listen got an empty dict: give it at least one {label: sound}")
-    sounds = {label: fade_cuts(check_audio(audio), sample_rate, fade_s) for label, audio in sounds.items()}
+    sounds = {label: fade_cuts(check_audio(audio), sample_rate, fade_s=fade_s) for label, audio in sounds.items()}
     note = ""
     if level_db is not None:
-        gain = gain_to_level(list(sounds.values()), sample_rate, level_db)
+        gain = gain_to_level(list(sounds.values()), sample_rate, level_db=level_db)
         sounds = {label: gain * audio for label, audio in sounds.items()}
         note = f"<small>played at {_signed_db(gain)} dB</small>"
-    encoded = [encode_audio(audio, sample_rate, bits) for audio in sounds.values()]
+    encoded = [encode_audio(audio, sample_rate, bits=bits) for audio in sounds.values()]
     several = len(sounds) > 1
     facts = [""] * len(sounds)
     if several:
@@ -120,8 +120,8 @@ def _row(label: str, data: bytes, clipped: int, facts: str, several: bool) -> st
 def listen(
     sound: Tensor | Mapping[str, Any],
     sample_rate: float,
-    bits: int = 16,
     *,
+    bits: int = 16,
     level_db: float | None = None,
     fade_s: float = 0.01,
 ) -> None:
@@ -154,4 +154,4 @@ def listen(
     """
     from IPython.display import HTML, display
 
-    display(HTML(listen_html(sound, sample_rate, bits, level_db=level_db, fade_s=fade_s)))
+    display(HTML(listen_html(sound, sample_rate, bits=bits, level_db=level_db, fade_s=fade_s)))

@@ -23,7 +23,7 @@ def uploaded_file(value: Any) -> tuple[str, bytes] | None:
     return value[-1]["name"], bytes(value[-1]["content"])
 
 
-def play_file(path: str | Path, instrument: str, octave: int | None = None, loudness_shift_db: float = 0.0) -> None:
+def play_file(path: str | Path, instrument: str, *, octave: int | None = None, loudness_shift_db: float = 0.0) -> None:
     """Transfer a recording to an instrument and show both to listen to; what is wrong with it is said in one line.
 
     Args:
@@ -77,13 +77,15 @@ def upload_panel() -> Any:
             with tempfile.TemporaryDirectory() as folder:
                 path = Path(folder) / f"recording{Path(file[0]).suffix}"
                 path.write_bytes(file[1])
-                play_file(path, instrument.value, octave.value, float(shift.value))
+                play_file(path, instrument.value, octave=octave.value, loudness_shift_db=float(shift.value))
 
     button.on_click(play)
     return widgets.VBox([upload, instrument, octave, shift, button, output])
 
 
-def play_midi(path: str | Path, instrument: str | None = None, seed: int | None = None, most_s: float = 30.0) -> None:
+def play_midi(
+    path: str | Path, instrument: str | None = None, *, seed: int | None = None, most_s: float = 30.0
+) -> None:
     """Perform the beginning of a MIDI file and show it to listen to; what is wrong with it is said in one line.
 
     Args:
@@ -149,7 +151,7 @@ def midi_upload_panel() -> Any:
             with tempfile.TemporaryDirectory() as folder:
                 path = Path(folder) / "song.mid"
                 path.write_bytes(file[1])
-                play_midi(path, instrument.value, seed.value)
+                play_midi(path, instrument.value, seed=seed.value)
 
     button.on_click(play)
     return widgets.VBox([upload, instrument, seed, button, output])

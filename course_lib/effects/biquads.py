@@ -15,7 +15,7 @@ STABLE = 1e-3  # how far raw numbers stay from the edge of the stability triangl
 
 
 def biquad_coefficients(
-    kind: str, frequency_hz: Any, sample_rate: float, q: Any = 0.7071067811865476, gain_db: Any = 0.0
+    kind: str, frequency_hz: Any, sample_rate: float, *, q: Any = 0.7071067811865476, gain_db: Any = 0.0
 ) -> tuple[Tensor, Tensor]:
     """Coefficients of one of the cookbook's filters, differentiable in frequency, Q and gain.
 

@@ -34,7 +34,7 @@ class ParametricEQ(nn.Module):
 
     LOW_HZ, Q_RANGE = 30.0, (0.3, 8.0)
 
-    def __init__(self, sample_rate: float, n_peaks: int = 3, max_gain_db: float = 24.0) -> None:
+    def __init__(self, sample_rate: float, *, n_peaks: int = 3, max_gain_db: float = 24.0) -> None:
         super().__init__()
         self.sample_rate = check_sample_rate(sample_rate)
         n = check_count(n_peaks, "n_peaks", minimum=0) + 2
@@ -62,7 +62,7 @@ class ParametricEQ(nn.Module):
         """b and a of the cascade, (n_bands, 3) each."""
         s = self.settings()
         rows = zip(self.kinds, s["frequency_hz"], s["q"], s["gain_db"], strict=True)
-        pairs = [biquad_coefficients(kind, f, self.sample_rate, q, gain) for kind, f, q, gain in rows]
+        pairs = [biquad_coefficients(kind, f, self.sample_rate, q=q, gain_db=gain) for kind, f, q, gain in rows]
         return torch.stack([b for b, _ in pairs]), torch.stack([a for _, a in pairs])
 
     def response(self, frequencies_hz: Any) -> Tensor:

@@ -10,7 +10,7 @@ from torch import Tensor
 from course_lib.core.checks import as_tensor, check_audio, check_count, check_finite, check_leading, check_sample_rate
 
 
-def lowpass_response(cutoff_hz: Any, frequencies_hz: Any, order: int = 2) -> Tensor:
+def lowpass_response(cutoff_hz: Any, *, frequencies_hz: Any, order: int = 2) -> Tensor:
     """Magnitude response of a Butterworth low-pass: 1 / √(1 + (f / f_c)^(2·order)).
 
     Smooth in the cutoff, so a gradient reaches it through any sound that was filtered.
@@ -28,7 +28,7 @@ def lowpass_response(cutoff_hz: Any, frequencies_hz: Any, order: int = 2) -> Ten
 
     Source: Butterworth, 1930. Chapter: book/first_steps/what_is_ddsp.ipynb
 
-    >>> lowpass_response(1000.0, [0.0, 1000.0])
+    >>> lowpass_response(1000.0, frequencies_hz=[0.0, 1000.0])
     tensor([1.0000, 0.7071])
     """
     cutoff = check_finite(as_tensor(cutoff_hz, "cutoff_hz"), "cutoff_hz")
@@ -48,7 +48,7 @@ def apply_response(audio: Any, response: Any) -> Tensor:
 
     Args:
         audio: (…, n_samples).
-        response: (…, n_samples + 1), linear magnitude at `rfft_frequencies(n_samples, sample_rate)`.
+        response: (…, n_samples + 1), linear magnitude at `rfft_frequencies(n_samples=…, sample_rate=…)`.
 
     Returns:
         (…, n_samples).
@@ -67,13 +67,13 @@ def apply_response(audio: Any, response: Any) -> Tensor:
     return torch.fft.irfft(spectrum * h, n=2 * n)[..., :n]
 
 
-def rfft_frequencies(n_samples: int, sample_rate: float) -> Tensor:
+def rfft_frequencies(*, n_samples: int, sample_rate: float) -> Tensor:
     """Return the bin frequencies (Hz) that `apply_response` uses: n_samples + 1 of them, 0 … Nyquist."""
     n = check_count(n_samples, "n_samples")
     return torch.linspace(0.0, check_sample_rate(sample_rate) / 2, n + 1)
 
 
-def lowpass(audio: Any, cutoff_hz: Any, sample_rate: float, order: int = 2) -> Tensor:
+def lowpass(audio: Any, cutoff_hz: Any, *, sample_rate: float, order: int = 2) -> Tensor:
     """Filter sound with a zero-phase low-pass whose cutoff can be learned.
 
     Args:
@@ -91,6 +91,6 @@ def lowpass(audio: Any, cutoff_hz: Any, sample_rate: float, order: int = 2) -> T
     Chapter: book/first_steps/what_is_ddsp.ipynb
     """
     x = check_audio(audio)
-    bins = rfft_frequencies(x.shape[-1], sample_rate).to(x)
+    bins = rfft_frequencies(n_samples=x.shape[-1], sample_rate=sample_rate).to(x)
     check_leading(audio=x.shape[:-1], cutoff_hz=as_tensor(cutoff_hz, "cutoff_hz").shape)
-    return apply_response(x, lowpass_response(cutoff_hz, bins, order))
+    return apply_response(x, lowpass_response(cutoff_hz, frequencies_hz=bins, order=order))

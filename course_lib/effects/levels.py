@@ -48,7 +48,7 @@ def active_rms_db(audio: Any, sample_rate: float) -> float:
     return 10.0 * math.log10(float(power[sounding].mean()))
 
 
-def gain_to_level(sounds: list[Tensor], sample_rate: float, level_db: float) -> float:
+def gain_to_level(sounds: list[Tensor], sample_rate: float, *, level_db: float) -> float:
     """Find the one gain that brings the loudest of some sounds to a level; none of them is driven over full scale.
 
     Args:
@@ -73,7 +73,7 @@ def gain_to_level(sounds: list[Tensor], sample_rate: float, level_db: float) -> 
     return min(10.0 ** ((level_db - loudest) / 20.0), FULL_SCALE / peak)
 
 
-def fade_cuts(audio: Any, sample_rate: float, fade_s: float = 0.01) -> Tensor:
+def fade_cuts(audio: Any, sample_rate: float, *, fade_s: float = 0.01) -> Tensor:
     """Fade a sound in and out over a few milliseconds where it was cut: a raised cosine, so that it does not click.
 
     An edge that is silent already is left as it is, and so is a sound shorter than four fades. A clap that begins at

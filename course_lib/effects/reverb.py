@@ -68,7 +68,7 @@ def reverb(audio: Any, impulse_response: Any) -> Tensor:
 
 
 def decaying_impulse_response(
-    rt60_s: Any, gain_db: Any, n_taps: int, sample_rate: float, generator: torch.Generator | None = None
+    rt60_s: Any, gain_db: Any, *, n_taps: int, sample_rate: float, generator: torch.Generator | None = None
 ) -> Tensor:
     """Noise that dies away exponentially: the diffuse tail of a room in two numbers.
 
@@ -122,10 +122,12 @@ class Reverb(nn.Module):
     Source: Engel et al., DDSP, 2020, section 3.3. Chapter: book/shaping/room.ipynb
     """
 
-    def __init__(self, n_taps: int, initial: float = 1e-3, generator: torch.Generator | None = None) -> None:
+    def __init__(self, n_taps: int, *, initial: float = 1e-3, generator: torch.Generator | None = None) -> None:
         super().__init__()
         n = check_count(n_taps, "n_taps", minimum=2)
-        start = decaying_impulse_response(float(n), 0.0, n, 1.0, generator)  # down by 60 dB at its end
+        start = decaying_impulse_response(
+            float(n), 0.0, n_taps=n, sample_rate=1.0, generator=generator
+        )  # down by 60 dB at its end
         self.impulse_response = nn.Parameter(initial * start / start.square().mean().sqrt())
 
     def forward(self, audio: Any) -> Tensor:
@@ -152,9 +154,9 @@ class DecayReverb(nn.Module):
     Chapter: book/shaping/room.ipynb
     """
 
-    def __init__(self, n_taps: int, sample_rate: float, rt60_s: float = 0.5, gain_db: float = -12.0) -> None:
+    def __init__(self, *, n_taps: int, sample_rate: float, rt60_s: float = 0.5, gain_db: float = -12.0) -> None:
         super().__init__()
-        decaying_impulse_response(rt60_s, gain_db, n_taps, sample_rate)
+        decaying_impulse_response(rt60_s, gain_db, n_taps=n_taps, sample_rate=sample_rate)
         self.log_rt60 = nn.Parameter(torch.tensor(math.log(rt60_s)))
         self.log_gain = nn.Parameter(torch.tensor(gain_db / NEPER_DB))
         self.n_taps, self.sample_rate = n_taps, sample_rate
@@ -172,7 +174,7 @@ class DecayReverb(nn.Module):
     @property
     def impulse_response(self) -> Tensor:
         """(n_taps,), what the two numbers stand for now."""
-        return decaying_impulse_response(self.rt60_s, self.gain_db, self.n_taps, self.sample_rate)
+        return decaying_impulse_response(self.rt60_s, self.gain_db, n_taps=self.n_taps, sample_rate=self.sample_rate)
 
     def forward(self, audio: Any) -> Tensor:
         """Return dry + room, (…, n_samples)."""

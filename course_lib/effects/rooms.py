@@ -39,7 +39,7 @@ def energy_decay_db(impulse_response: Any) -> Tensor:
     return 10.0 * torch.log10((energy / energy[..., :1]).clamp(min=1e-15))
 
 
-def measure_rt60(impulse_response: Any, sample_rate: float, start_db: float = -5.0, end_db: float = -35.0) -> Tensor:
+def measure_rt60(impulse_response: Any, sample_rate: float, *, start_db: float = -5.0, end_db: float = -35.0) -> Tensor:
     """Measure how long a room takes to fall by 60 dB: a straight line through part of its energy decay, made longer.
 
     The first decibels depend on the direct sound and the last on noise or on where a response was cut, so both are
@@ -84,6 +84,7 @@ def shoebox_impulse_response(
     source_m: Any,
     listener_m: Any,
     reflection: float,
+    *,
     n_taps: int,
     sample_rate: float,
 ) -> Tensor:

@@ -132,7 +132,7 @@ def _judge_weights(answer: Any) -> str:
 
     for width, hidden, n_outputs in ((8, 16, 20), (32, 24, 50), (64, 128, 126)):
         got = whole(call(answer, width, hidden, n_outputs))
-        true = sum(p.numel() for p in ToneDecoder(n_outputs, width, hidden).parameters())
+        true = sum(p.numel() for p in ToneDecoder(n_outputs, width=width, hidden=hidden).parameters())
         if got == true:
             continue
         both = hidden * 2 * width

@@ -23,7 +23,7 @@ def _judge_response_slope(answer: Any) -> str:
         cutoff = 200.0 + 3000.0 * float(torch.rand(1, generator=generator))
         frequencies = 8000.0 * torch.rand(60, generator=generator, dtype=torch.float64)
         oracle = torch.autograd.functional.jacobian(
-            lambda c, f=frequencies: lowpass_response(c, f), torch.tensor(cutoff, dtype=torch.float64)
+            lambda c, f=frequencies: lowpass_response(c, frequencies_hz=f), torch.tensor(cutoff, dtype=torch.float64)
         )
         got, ratio = expect_tensor(call(answer, cutoff, frequencies), (60,)), (frequencies / cutoff) ** 4
         if close(got, oracle):

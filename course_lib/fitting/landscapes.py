@@ -56,13 +56,17 @@ def loss_over_frequency(loss: Loss, target: Any, frequencies_hz: Any, sample_rat
 
     Chapter: book/sines/frequency_is_hard.ipynb
 
-    >>> tone = sinusoid(100.0, 1.0, 64, 1000)
+    >>> tone = sinusoid(100.0, 1.0, n_samples=64, sample_rate=1000)
     >>> loss_over_frequency(lambda y, x: (y - x).abs().mean(), tone, [50.0, 100.0], 1000)[1]
     tensor(0.)
     """
     x, f, rate = _check(target, frequencies_hz, sample_rate)
     with torch.no_grad():
-        heights = [loss(y, x) for part in f.split(ROWS) for y in sinusoid(part[:, None], 1.0, x.shape[-1], rate)]
+        heights = [
+            loss(y, x)
+            for part in f.split(ROWS)
+            for y in sinusoid(part[:, None], 1.0, n_samples=x.shape[-1], sample_rate=rate)
+        ]
     return torch.stack(heights)
 
 
@@ -87,7 +91,7 @@ def gradient_over_frequency(loss: Loss, target: Any, frequencies_hz: Any, sample
     slopes = []
     for part in f.split(ROWS):
         leaf = part.detach().clone().requires_grad_()
-        prediction = sinusoid(leaf[:, None], 1.0, x.shape[-1], rate)
+        prediction = sinusoid(leaf[:, None], 1.0, n_samples=x.shape[-1], sample_rate=rate)
         # Each row depends on its own frequency alone, so the gradient of the mean holds every row's gradient / rows.
         mean = loss(prediction, x.expand_as(prediction))
         slopes.append(torch.autograd.grad(mean, leaf)[0] * len(part))

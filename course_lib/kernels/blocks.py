@@ -29,7 +29,7 @@ from course_lib.core.frame_phase import (
 BLOCK = {"cpu": 150_000, "cuda": 10_000_000}
 
 
-def additive_sum(frequencies_hz: Tensor, amplitudes: Tensor, n_samples: int, sample_rate: float) -> Tensor:
+def additive_sum(frequencies_hz: Tensor, amplitudes: Tensor, *, n_samples: int, sample_rate: float) -> Tensor:
     """Σ_k A_k[n] · sin(φ_k[n]) of checked partials, with gradients to both.
 
     Args:
@@ -45,9 +45,9 @@ def additive_sum(frequencies_hz: Tensor, amplitudes: Tensor, n_samples: int, sam
     """
     dtype = torch.promote_types(frequencies_hz.dtype, amplitudes.dtype)
     amplitudes = amplitudes.to(torch.float64 if dtype == torch.float64 else torch.float32)
-    f, a = torch.broadcast_tensors(*short_hops(frequencies_hz, amplitudes, n_samples, dim=-2))
+    f, a = torch.broadcast_tensors(*short_hops(frequencies_hz, amplitudes, n_samples=n_samples, dim=-2))
     lead, (n_frames, n_partials) = f.shape[:-2], f.shape[-2:]
-    frames = frames_of(n_frames, n_samples, f.device)
+    frames = frames_of(n_frames=n_frames, n_samples=n_samples, device=f.device)
     f = f.reshape(-1, n_frames, n_partials).mT.reshape(-1, n_frames)  # a row for each partial of each sound
     step, bend = frame_lines(f, frames, sample_rate)
     resting = (f == 0) & (frames.offset == 0)
@@ -107,7 +107,9 @@ class _AdditiveSum(torch.autograd.Function):
 
 def _blocks(amplitudes: Tensor, frames: Frames) -> Any:
     size = BLOCK.get(amplitudes.device.type, BLOCK["cuda"]) // (frames.hop * amplitudes.shape[-1])
-    return row_blocks(amplitudes.shape[0] * frames.n_frames, frames.n_frames, size, amplitudes.device)
+    return row_blocks(
+        n_rows=amplitudes.shape[0] * frames.n_frames, n_frames=frames.n_frames, size=size, device=amplitudes.device
+    )
 
 
 def _angles(ctx: Any, rows: slice, k: int, dtype: torch.dtype) -> Tensor:

@@ -40,7 +40,7 @@ BLOCK = {"cpu": 16_000, "cuda": 500_000}
 GIANT_COST = 2.5
 
 
-def harmonic_sum(f0_hz: Tensor, shares: Tensor, n_samples: int, sample_rate: float, turns: float = 0.0) -> Tensor:
+def harmonic_sum(f0_hz: Tensor, shares: Tensor, *, n_samples: int, sample_rate: float, turns: float = 0.0) -> Tensor:
     """Σ_k a_k[n] · sin(k·φ[n]) of checked controls, with gradients to both.
 
     Args:
@@ -57,8 +57,8 @@ def harmonic_sum(f0_hz: Tensor, shares: Tensor, n_samples: int, sample_rate: flo
     """
     dtype = torch.promote_types(f0_hz.dtype, shares.dtype)
     shares = shares.to(torch.float64 if dtype == torch.float64 else torch.float32)
-    f0_hz, shares = short_hops(f0_hz, shares, n_samples, dim=-1)
-    frames = frames_of(f0_hz.shape[-1], n_samples, f0_hz.device)
+    f0_hz, shares = short_hops(f0_hz, shares, n_samples=n_samples, dim=-1)
+    frames = frames_of(n_frames=f0_hz.shape[-1], n_samples=n_samples, device=f0_hz.device)
     step, bend = frame_lines(f0_hz, frames, sample_rate)
     resting = (f0_hz == 0) & (frames.offset == 0)
     lead = torch.broadcast_shapes(f0_hz.shape[:-1], shares.shape[:-2])
@@ -89,7 +89,7 @@ class _Blocks:
         self.products = shares.new_empty(2 * (self.p + 1) * size)
 
     def __iter__(self) -> Iterator[tuple[slice, Tensor]]:
-        return row_blocks(self.n_rows, self.frames.n_frames, self.rows, self.shares.device)
+        return row_blocks(n_rows=self.n_rows, n_frames=self.frames.n_frames, size=self.rows, device=self.shares.device)
 
     def steps(self, rows: slice) -> tuple[Tensor, Tensor]:
         """Cosines and sines of baby steps, (2, rows, h + 1, hop), and of giant ones, (2, rows, P + 1, hop)."""

@@ -27,7 +27,7 @@ class Loops(NamedTuple):
 
 
 def harmonic_sum(
-    f0_hz: Tensor, shares: Tensor, n_samples: int, sample_rate: float, turns: float, formula: Formula
+    f0_hz: Tensor, shares: Tensor, *, n_samples: int, sample_rate: float, turns: float, formula: Formula
 ) -> Tensor:
     """Σ_k a_k[n] · sin(k·φ[n]) of checked controls, with gradients to both.
 
@@ -49,7 +49,7 @@ def harmonic_sum(
 
 
 def partials_sum(
-    frequencies_hz: Tensor, amplitudes: Tensor, n_samples: int, sample_rate: float, formula: Formula
+    frequencies_hz: Tensor, amplitudes: Tensor, *, n_samples: int, sample_rate: float, formula: Formula
 ) -> Tensor:
     """Σ_p A_p[n] · sin(φ_p[n]) of checked partials, both (…, n_frames, P), with gradients to both."""
     from course_lib.kernels.loops import partials

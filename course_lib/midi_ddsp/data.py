@@ -70,6 +70,6 @@ def _read(path: Path, instrument: str) -> Performance:
     for needed in (path, path.with_suffix(".csv"), path.with_name(f"{path.stem}.f0.npy")):
         if not needed.is_file():
             raise ValueError(f"performances.json names {path.stem}, but there is no {needed}")
-    recording = read_recording(path, 16_000, 250)
+    recording = read_recording(path, sample_rate=16_000, frame_rate=250)
     notes, drawn = read_controls(path.with_suffix(".csv"))
     return Performance(path.stem, instrument, recording.audio, recording.f0_hz, recording.loudness_db, notes, drawn)

@@ -75,7 +75,7 @@ def volume_peak_position(amplitude: Any) -> Tensor:
     return torch.argmax(a).to(a) / len(a)
 
 
-def vibrato(f0_hz: Any, pitch: float, frame_rate: float = 250, variant: str = "mended") -> Tensor:
+def vibrato(f0_hz: Any, pitch: float, *, frame_rate: float = 250, variant: str = "mended") -> Tensor:
     """How deep the pitch of a note wavers 3 to 9 times a second: a sine of ±A semitones gives 3.75·A.
 
     The deviation from the note (semitones; 0 where it is more than two) is windowed (Tukey, 0.5), its spectrum
@@ -110,7 +110,7 @@ def vibrato(f0_hz: Any, pitch: float, frame_rate: float = 250, variant: str = "m
     rates = torch.arange(n_fft // 2 + 1, dtype=torch.float64) * frame_rate / n_fft
     eligible = (rates >= VIBRATO_HZ[0]) & (rates <= VIBRATO_HZ[1]) & (rates * n / frame_rate > 1.0)
     if variant == "mended":
-        deviation = straightened_deviation(f0, pitch, frame_rate)
+        deviation = straightened_deviation(f0, pitch, frame_rate=frame_rate)
     else:
         deviation, trusted = _deviation(f0, pitch)
         deviation = torch.where(trusted, deviation, 0.0)
@@ -123,7 +123,7 @@ def vibrato(f0_hz: Any, pitch: float, frame_rate: float = 250, variant: str = "m
     return 10.0 * torch.where(eligible[highest], spectrum[highest], 0.0)
 
 
-def straightened_deviation(f0_hz: Tensor, pitch: float, frame_rate: float = 250) -> Tensor:
+def straightened_deviation(f0_hz: Tensor, pitch: float, *, frame_rate: float = 250) -> Tensor:
     """How far the pitch of a note wavers about its own glide: what the mended `vibrato` looks at.
 
     Args:
@@ -234,7 +234,7 @@ def extract_expression(
             "the controls must be those of one sound, with as many frames each; got "
             + ", ".join(f"{name} {tuple(value.shape)}" for name, value in controls._asdict().items())
         )
-    note_index = note_frames(ordered, len(f0), frame_rate).note
+    note_index = note_frames(ordered, len(f0), frame_rate=frame_rate).note
     rows = []
     for i, note in enumerate(ordered):
         frames = (note_index == i).nonzero().squeeze(-1).to(f0.device)
@@ -246,7 +246,7 @@ def extract_expression(
             volume(a, variant),
             volume_fluctuation(a, variant),
             volume_peak_position(a),
-            vibrato(f0[frames], note.pitch, frame_rate, variant),
+            vibrato(f0[frames], note.pitch, frame_rate=frame_rate, variant=variant),
             brightness(distribution[frames]),
             attack_noise(noise[frames[:ATTACK_FRAMES]], variant),
         )

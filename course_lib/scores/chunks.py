@@ -171,7 +171,7 @@ def _text(payload: bytes) -> str:
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:80]
 
 
-def join_chunks(tracks: list[tuple[str, list[Event]]], ticks_per_beat: int, tempo: int) -> bytes:
+def join_chunks(tracks: list[tuple[str, list[Event]]], *, ticks_per_beat: int, tempo: int) -> bytes:
     """The bytes of a file of type 1: a track for the tempo (microseconds a beat), then each (name, events in order)."""
     bodies = [_meta(0, SET_TEMPO, tempo.to_bytes(3, "big"))]
     for name, events in tracks:

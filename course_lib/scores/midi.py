@@ -171,7 +171,7 @@ def write_midi(path: str | Path, score: Score, tempo_bpm: float = 120.0) -> None
         (str(voice.name), _events(voice, PARTS[number % len(PARTS)], ticks_a_second))
         for number, voice in enumerate(score.voices)
     ]
-    data = join_chunks(tracks, TICKS_PER_BEAT, tempo)
+    data = join_chunks(tracks, ticks_per_beat=TICKS_PER_BEAT, tempo=tempo)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         temporary.write_bytes(data)

@@ -89,7 +89,7 @@ def check_notes(notes: Iterable[Note | Sequence[float]]) -> list[Note]:
     return sorted(checked, key=lambda note: note.onset_s)
 
 
-def note_frames(notes: Iterable[Note | Sequence[float]], n_frames: int, frame_rate: float = 250) -> NoteFrames:
+def note_frames(notes: Iterable[Note | Sequence[float]], n_frames: int, *, frame_rate: float = 250) -> NoteFrames:
     """Lay the notes of one voice out on frames.
 
     Note i owns the frames from round(onset · frame_rate) up to, not with, round(end · frame_rate), or the next onset

@@ -60,7 +60,7 @@ class FlatTops:
         return sum(self.counts)
 
 
-def read_sound(path: str | Path, sample_rate: int, longest_s: float) -> Sound:
+def read_sound(path: str | Path, *, sample_rate: int, longest_s: float) -> Sound:
     """Read a sound file at a sample rate of our own, channels averaged, holding little more than the result.
 
     Two channels that cancel each other are not averaged; the first is taken.
@@ -152,7 +152,7 @@ def check_output(path: str | Path) -> Path:
     return path
 
 
-def blocks_at(audio: np.ndarray, sample_rate: int, new_rate: int) -> Iterator[np.ndarray]:
+def blocks_at(audio: np.ndarray, *, sample_rate: int, new_rate: int) -> Iterator[np.ndarray]:
     """Cut a sound (n_samples,) into blocks, resampled on the way where the two rates differ."""
     import soxr
 
@@ -163,7 +163,7 @@ def blocks_at(audio: np.ndarray, sample_rate: int, new_rate: int) -> Iterator[np
 
 
 def write_sound(
-    path: str | Path, audio: np.ndarray, sample_rate: int, new_rate: int | None = None, gain: float = 1.0
+    path: str | Path, audio: np.ndarray, sample_rate: int, *, new_rate: int | None = None, gain: float = 1.0
 ) -> None:
     """Write a sound as WAV or FLAC (16 bit) or OGG; the file that was there stays until this one is whole.
 
@@ -179,10 +179,14 @@ def write_sound(
         OSError: a disk that is full or not ours.
     """
     rate = round(new_rate or sample_rate)
-    write_blocks(path, (block * np.float32(gain) for block in blocks_at(audio, sample_rate, rate)), rate)
+    write_blocks(
+        path,
+        (block * np.float32(gain) for block in blocks_at(audio, sample_rate=sample_rate, new_rate=rate)),
+        sample_rate=rate,
+    )
 
 
-def write_blocks(path: str | Path, blocks: Iterable[np.ndarray], sample_rate: int, channels: int = 1) -> None:
+def write_blocks(path: str | Path, blocks: Iterable[np.ndarray], *, sample_rate: int, channels: int = 1) -> None:
     """Write a sound that comes block by block, so that a long one needs no memory; otherwise as `write_sound`.
 
     Args:

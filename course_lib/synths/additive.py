@@ -23,7 +23,7 @@ from course_lib.kernels.method import Method, choose
 
 
 def additive_synth(
-    frequencies_hz: Any, amplitudes: Any, n_samples: int, sample_rate: float, *, method: Method = "auto"
+    frequencies_hz: Any, amplitudes: Any, *, n_samples: int, sample_rate: float, method: Method = "auto"
 ) -> Tensor:
     """Sum free partials: Σ_k A_k[n] · sin(φ_k[n]), φ_k the accumulated frequency of partial k.
 
@@ -44,7 +44,7 @@ def additive_synth(
 
     Source: McAulay & Quatieri, 1986. Chapter: book/sines/additive.ipynb
 
-    >>> additive_synth([[4000.0, 9000.0]], [[1.0, 1.0]], 4, 16000).round(decimals=3)
+    >>> additive_synth([[4000.0, 9000.0]], [[1.0, 1.0]], n_samples=4, sample_rate=16000).round(decimals=3)
     tensor([ 0.,  1., -0., -1.])
     """
     rate = check_sample_rate(sample_rate)
@@ -61,16 +61,16 @@ def additive_synth(
     way = choose(method, n_samples * a[..., 0, :].numel(), f, a)
 
     def formula(f: Tensor, a: Tensor) -> Tensor:
-        return additive_sum_reference(f, a, n_samples, rate)
+        return additive_sum_reference(f, a, n_samples=n_samples, sample_rate=rate)
 
     if way == "reference":
         return formula(f, a)
     if way == "kernel":
-        return sums.partials_sum(f, a, n_samples, rate, formula)
-    return with_formula(lambda f, a: blocks.additive_sum(f, a, n_samples, rate), formula, f, a)
+        return sums.partials_sum(f, a, n_samples=n_samples, sample_rate=rate, formula=formula)
+    return with_formula(lambda f, a: blocks.additive_sum(f, a, n_samples=n_samples, sample_rate=rate), formula, f, a)
 
 
-def additive_sum_reference(f: Tensor, a: Tensor, n_samples: int, sample_rate: float) -> Tensor:
+def additive_sum_reference(f: Tensor, a: Tensor, *, n_samples: int, sample_rate: float) -> Tensor:
     """Σ_k A_k[n] · sin(φ_k[n]), line by line: (…, n_frames, n_partials) both → (…, n_samples)."""
     phase = instantaneous_phase(upsample_frequency(f, n_samples, dim=-2).transpose(-1, -2), sample_rate)
     envelope = upsample(a, n_samples, dim=-2).transpose(-1, -2)

@@ -172,9 +172,9 @@ def harmonic_synth(
     f0_hz: Any,
     amplitude: Any,
     distribution: Any,
+    *,
     n_samples: int,
     sample_rate: float,
-    *,
     mask: bool = True,
     method: Method = "auto",
     turns: float = 0.0,
@@ -204,7 +204,7 @@ def harmonic_synth(
 
     Source: Engel et al., DDSP, 2020, section 3.2. Chapter: book/sines/harmonic.ipynb
 
-    >>> harmonic_synth([4000.0], [0.5], [[1.0]], 4, 16000).round(decimals=3)
+    >>> harmonic_synth([4000.0], [0.5], [[1.0]], n_samples=4, sample_rate=16000).round(decimals=3)
     tensor([ 0.0000,  0.5000, -0.0000, -0.5000])
     """
     rate = check_sample_rate(sample_rate)
@@ -221,19 +221,21 @@ def harmonic_synth(
     way = choose(method, n_samples * shares[..., 0, :].numel(), f0, shares)
 
     def formula(f0: Tensor, shares: Tensor) -> Tensor:
-        return harmonic_sum_reference(f0, shares, n_samples, rate, turns)
+        return harmonic_sum_reference(f0, shares, n_samples=n_samples, sample_rate=rate, turns=turns)
 
     if way == "reference":
         return formula(f0, shares)
     if way == "kernel":
-        return sums.harmonic_sum(f0, shares, n_samples, rate, turns, formula)
-    return with_formula(
-        lambda f0, shares: giant_steps.harmonic_sum(f0, shares, n_samples, rate, turns), formula, f0, shares
-    )
+        return sums.harmonic_sum(f0, shares, n_samples=n_samples, sample_rate=rate, turns=turns, formula=formula)
+
+    def fast(f0: Tensor, shares: Tensor) -> Tensor:
+        return giant_steps.harmonic_sum(f0, shares, n_samples=n_samples, sample_rate=rate, turns=turns)
+
+    return with_formula(fast, formula, f0, shares)
 
 
 def harmonic_sum_reference(
-    f0_hz: Tensor, shares: Tensor, n_samples: int, sample_rate: float, turns: float = 0.0
+    f0_hz: Tensor, shares: Tensor, *, n_samples: int, sample_rate: float, turns: float = 0.0
 ) -> Tensor:
     """Σ_k a_k[n] · sin(k·φ[n]), line by line: f0_hz (…, n_frames) and shares (…, n_frames, K) → (…, n_samples)."""
     phase = instantaneous_phase(upsample_frequency(f0_hz, n_samples), sample_rate) + 2 * math.pi * turns
@@ -263,7 +265,9 @@ class HarmonicSynth(nn.Module):
 
     f0_hz: Tensor
 
-    def __init__(self, f0_hz: Any, n_harmonics: int, n_samples: int, sample_rate: float, initial: float = 0.0) -> None:
+    def __init__(
+        self, f0_hz: Any, n_harmonics: int, *, n_samples: int, sample_rate: float, initial: float = 0.0
+    ) -> None:
         super().__init__()
         rate = check_sample_rate(sample_rate)
         f0 = check_frequency(f0_hz, "f0_hz", rate, below_nyquist=True).detach().clone()
@@ -282,7 +286,7 @@ class HarmonicSynth(nn.Module):
 
     def forward(self) -> Tensor:
         """Return the sound, (…, n_samples)."""
-        return harmonic_synth(*self.controls(), self.n_samples, self.sample_rate)
+        return harmonic_synth(*self.controls(), n_samples=self.n_samples, sample_rate=self.sample_rate)
 
 
 def _check_pair(f0_hz: Any, distribution: Any, sample_rate: float, name: str = "distribution") -> tuple[Tensor, Tensor]:

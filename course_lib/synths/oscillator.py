@@ -20,7 +20,9 @@ from course_lib.core.envelopes import upsample, upsample_frequency
 from course_lib.core.phase import instantaneous_phase
 
 
-def sinusoid(frequency_hz: Any, amplitude: Any, n_samples: int, sample_rate: float, initial_phase: Any = 0.0) -> Tensor:
+def sinusoid(
+    frequency_hz: Any, amplitude: Any, *, n_samples: int, sample_rate: float, initial_phase: Any = 0.0
+) -> Tensor:
     """Synthesise A[n] · sin(φ[n] + φ₀), φ the accumulated frequency.
 
     Args:
@@ -38,7 +40,7 @@ def sinusoid(frequency_hz: Any, amplitude: Any, n_samples: int, sample_rate: flo
 
     Chapter: book/sines/oscillator.ipynb
 
-    >>> sinusoid(4000.0, 1.0, 4, 16000).round(decimals=3)
+    >>> sinusoid(4000.0, 1.0, n_samples=4, sample_rate=16000).round(decimals=3)
     tensor([ 0.,  1., -0., -1.])
     """
     rate = check_sample_rate(sample_rate)
@@ -83,6 +85,7 @@ class Oscillator(nn.Module):
         self,
         frequency_hz: Any,
         amplitude: Any,
+        *,
         n_samples: int,
         sample_rate: float,
         initial_phase: Any = 0.0,
@@ -106,4 +109,10 @@ class Oscillator(nn.Module):
 
     def forward(self) -> Tensor:
         """Return the sound, (…, n_samples)."""
-        return sinusoid(self.frequency_hz, self.amplitude, self.n_samples, self.sample_rate, self.initial_phase)
+        return sinusoid(
+            self.frequency_hz,
+            self.amplitude,
+            n_samples=self.n_samples,
+            sample_rate=self.sample_rate,
+            initial_phase=self.initial_phase,
+        )

@@ -51,10 +51,10 @@ class PitchedPart(Protocol):
     f0_hz and noise_magnitudes among them, and whatever else the part needs.
     """
 
-    def sound(self, controls: Any, n_samples: int, sample_rate: float, start: Any = None) -> Tensor:
+    def sound(self, controls: Any, *, n_samples: int, sample_rate: float, start: Any = None) -> Tensor:
         """(…, n_samples) of controls (…, n_frames, …); `start` is None at the beginning of a sound."""
 
-    def advance(self, controls: Any, hop: int, sample_rate: float, start: Any) -> Any:
+    def advance(self, controls: Any, *, hop: int, sample_rate: float, start: Any) -> Any:
         """`start` for a stretch that begins with the last frame of these controls (n_frames, …)."""
 
 
@@ -62,15 +62,19 @@ class PitchedPart(Protocol):
 class HarmonicPart:
     """The harmonic synthesizer as a tone's pitched part; a stretch starts at a phase, in turns."""
 
-    def sound(self, controls: ToneControls, n_samples: int, sample_rate: float, start: float | None = None) -> Tensor:
+    def sound(
+        self, controls: ToneControls, *, n_samples: int, sample_rate: float, start: float | None = None
+    ) -> Tensor:
         """`harmonic_synth` of these controls, from this phase on."""
         f0_hz, amplitude, distribution, _ = controls
-        return harmonic_synth(f0_hz, amplitude, distribution, n_samples, sample_rate, turns=start or 0.0)
+        return harmonic_synth(
+            f0_hz, amplitude, distribution, n_samples=n_samples, sample_rate=sample_rate, turns=start or 0.0
+        )
 
-    def advance(self, controls: ToneControls, hop: int, sample_rate: float, start: float | None) -> float:
+    def advance(self, controls: ToneControls, *, hop: int, sample_rate: float, start: float | None) -> float:
         """Phase at which the last frame begins, in turns."""
         f0 = controls.f0_hz
-        frames = frames_of(len(f0), len(f0) * hop, f0.device)
+        frames = frames_of(n_frames=len(f0), n_samples=len(f0) * hop, device=f0.device)
         step, bend = frame_lines(f0, frames, sample_rate)
         phase = frame_phase(step[None], bend[None], (f0 == 0)[None], frames).start
         return ((start or 0.0) + float(phase[-1])) % 1.0
@@ -143,7 +147,7 @@ def tone(
     >>> tone(still, n_samples=4, sample_rate=16_000).sound.round(decimals=3)
     tensor([ 0.0000,  0.5000, -0.0000, -0.5000])
     """
-    harmonic = pitched.sound(controls, n_samples, sample_rate)
+    harmonic = pitched.sound(controls, n_samples=n_samples, sample_rate=sample_rate)
     if noise:
         hiss = filtered_noise(controls.noise_magnitudes, n_samples, generator)
     else:

@@ -70,8 +70,8 @@ def _stream(
         n = here.n_frames * hop
         # The last frame is a straight line to the one that follows.
         led = join_stretches([here.controls, after.first(1, hop).controls])
-        harmonic = pitched.sound(led, len(led.f0_hz) * hop, rate, start)[:n]
-        start = pitched.advance(led, hop, rate, start)
+        harmonic = pitched.sound(led, n_samples=len(led.f0_hz) * hop, sample_rate=rate, start=start)[:n]
+        start = pitched.advance(led, hop=hop, sample_rate=rate, start=start)
         hiss = torch.zeros_like(harmonic)
         if noise:
             near = _Piece.join([before, here, after])

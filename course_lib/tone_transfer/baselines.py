@@ -93,7 +93,7 @@ class MeanTimbre:
         return ToneControls(f0_hz, self.amplitude * level, shares, level.unsqueeze(-1) * self.noise)
 
 
-def loudness_correlation(sound: Tensor, asked_db: Tensor, sample_rate: int, gate_db: float = -60.0) -> float:
+def loudness_correlation(sound: Tensor, asked_db: Tensor, sample_rate: int, *, gate_db: float = -60.0) -> float:
     """Pearson's r between the loudness of a sound and the loudness that was asked for, where it was above the gate."""
     measured = loudness_db(sound.detach(), sample_rate)
     mask = asked_db > gate_db

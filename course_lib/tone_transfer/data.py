@@ -18,7 +18,7 @@ QUANTILES = ("10", "50", "90", "99")  # of loudness, %
 
 
 def load_recordings(
-    folder: str | Path, sample_rate: int = 16_000, frame_rate: int = 250, seed: int = 0
+    folder: str | Path, *, sample_rate: int = 16_000, frame_rate: int = 250, seed: int = 0
 ) -> dict[str, list[Recording]]:
     """Read a folder of recordings of one instrument, analyse them, and split them.
 
@@ -61,7 +61,9 @@ def load_recordings(
     if missing:
         raise ValueError(f"performances.json names {missing[0]}, but there is no such recording in {folder}")
     return {
-        part: [read_recording(known[stem], sample_rate, frame_rate) for stem in split.get(part, [])]
+        part: [
+            read_recording(known[stem], sample_rate=sample_rate, frame_rate=frame_rate) for stem in split.get(part, [])
+        ]
         for part in ("train", "validation", "test")
     }
 

@@ -24,13 +24,13 @@ class ToneDecoder(nn.Module):
     Chapter: book/tone_transfer/decoder.ipynb
     """
 
-    def __init__(self, n_outputs: int, width: int = 64, hidden: int = 128, n_z: int = 0) -> None:
+    def __init__(self, n_outputs: int, *, width: int = 64, hidden: int = 128, n_z: int = 0) -> None:
         super().__init__()
-        self.pitch, self.loudness = stack(1, width), stack(1, width)  # two networks, not one used twice
-        self.timbre = stack(n_z, width) if n_z else None
+        self.pitch, self.loudness = stack(1, width=width), stack(1, width=width)  # two networks, not one used twice
+        self.timbre = stack(n_z, width=width) if n_z else None
         n_features = (3 if n_z else 2) * width
         self.gru = nn.GRU(n_features, hidden, batch_first=True)
-        self.output = stack(hidden + n_features, hidden)
+        self.output = stack(hidden + n_features, width=hidden)
         self.raw = nn.Linear(hidden, n_outputs)
 
     def forward(self, inputs: Tensor, z: Tensor | None = None, state: Tensor | None = None) -> tuple[Tensor, Tensor]:

@@ -34,7 +34,7 @@ class TimbreEncoder(nn.Module):
     mel: Tensor
     cosines: Tensor
 
-    def __init__(self, sample_rate: int, frame_rate: int, n_z: int = 16, hidden: int = 64) -> None:
+    def __init__(self, *, sample_rate: int, frame_rate: int, n_z: int = 16, hidden: int = 64) -> None:
         super().__init__()
         import librosa
 

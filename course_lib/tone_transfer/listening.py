@@ -50,6 +50,7 @@ class HeardCurves:
 
 def listen_to(
     audio: Tensor,
+    *,
     sample_rate: int,
     frame_rate: int,
     gate_db: float = -40.0,
@@ -112,18 +113,18 @@ def _measure(audio: Tensor, sample_rate: int, frame_rate: int, progress: bool) -
     f0, confidence, loudness = torch.zeros(3, n_frames)
     margin = round(MARGIN_S * frame_rate)
     with tqdm(total=n_frames / frame_rate, disable=not progress, unit="s", desc="listening", leave=False) as bar:
-        for own, wide in stretches(n_frames, round(STRETCH_S * frame_rate), margin):
+        for own, wide in stretches(n_frames=n_frames, length=round(STRETCH_S * frame_rate), margin=margin):
             piece = audio[wide.start * hop : wide.stop * hop]
             inner = slice(own.start - wide.start, own.stop - wide.start)
             loudness[own] = loudness_db(piece, sample_rate, 1.0 / frame_rate, floor_db=-120.0)[inner]
             if bool((piece != 0).any()):
-                track = track_f0(piece, sample_rate, 1.0 / frame_rate, F_MIN_HZ, F_MAX_HZ)
+                track = track_f0(piece, sample_rate, 1.0 / frame_rate, f_min_hz=F_MIN_HZ, f_max_hz=F_MAX_HZ)
                 f0[own], confidence[own] = track.f0_hz[inner], track.confidence[inner]
             bar.update((own.stop - own.start) / frame_rate)
     return f0, confidence, loudness
 
 
-def stretches(n_frames: int, length: int, margin: int) -> Iterator[tuple[slice, slice]]:
+def stretches(*, n_frames: int, length: int, margin: int) -> Iterator[tuple[slice, slice]]:
     """Cut n_frames into stretches: the frames that each owns, and those with up to `margin` more on either side."""
     for begin in range(0, n_frames, length):
         end = min(begin + length, n_frames)

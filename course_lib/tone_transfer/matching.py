@@ -36,7 +36,7 @@ class Matched:
 
 
 def match_to(
-    statistics: dict[str, Any] | None, heard: HeardCurves, octave: int | None, loudness_shift_db: float, match: bool
+    statistics: dict[str, Any] | None, heard: HeardCurves, *, octave: int | None, loudness_shift_db: float, match: bool
 ) -> Matched:
     """Shift pitch by octaves, and loudness by a straight line, to the median and spread of the instrument.
 

@@ -16,7 +16,7 @@ from course_lib.tone_transfer.decoder import ToneDecoder
 from course_lib.tone_transfer.encoder import TimbreEncoder
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TransferConfig:
     """Everything that fixes the shape of a `ToneTransfer`.
 
@@ -62,9 +62,9 @@ class ToneTransfer(nn.Module):
         super().__init__()
         self.config = c = config or TransferConfig()
         n_outputs = 1 + c.n_harmonics + (c.n_bands if c.use_noise else 0)
-        self.decoder = ToneDecoder(n_outputs, c.width, c.hidden, c.n_z)
+        self.decoder = ToneDecoder(n_outputs, width=c.width, hidden=c.hidden, n_z=c.n_z)
         self.reverb = Reverb(c.reverb_taps) if c.use_reverb else None
-        self.encoder = TimbreEncoder(c.sample_rate, c.frame_rate, c.n_z) if c.n_z else None
+        self.encoder = TimbreEncoder(sample_rate=c.sample_rate, frame_rate=c.frame_rate, n_z=c.n_z) if c.n_z else None
 
     def encode(self, audio: Any) -> Tensor | None:
         """Encode sounds (batch, n_samples) as z, (batch, n_frames, n_z); None for a model without an encoder."""

@@ -123,15 +123,22 @@ def transfer(
         sound = torch.from_numpy(soxr.resample(sound.numpy(), rate, c.sample_rate))
     if progress is None:
         progress = os.environ.get("COURSE_PROGRESS") != "0"
-    heard, remarks = listen_to(sound, c.sample_rate, c.frame_rate, gate_db, min_confidence, progress)
+    heard, remarks = listen_to(
+        sound,
+        sample_rate=c.sample_rate,
+        frame_rate=c.frame_rate,
+        gate_db=gate_db,
+        min_confidence=min_confidence,
+        progress=progress,
+    )
     if flat_tops >= CLIPPED_TOPS:
         remarks.insert(
             0,
             f"the recording is clipped (flat tops in {flat_tops} places): loud notes may sound wrong; record it softer",
         )
-    moved = match_to(statistics, heard, octave, loudness_shift_db, match)
+    moved = match_to(statistics, heard, octave=octave, loudness_shift_db=loudness_shift_db, match=match)
     controls = decode(model, moved.played)
-    parts = render(model, controls, torch.Generator().manual_seed(seed), progress)
+    parts = render(model, controls, torch.Generator().manual_seed(seed), progress=progress)
     parts = {name: part[: sound.shape[-1]] for name, part in parts.items()}
     total = parts["harmonic"] + parts["noise"]
     total += parts["room"]
@@ -169,7 +176,7 @@ def decode(model: ToneTransfer, played: HeardCurves, stretch_s: float = STRETCH_
         torch.zeros(n_frames, c.n_harmonics),
         torch.zeros(n_frames, c.n_bands),
     )
-    for own, _ in stretches(n_frames, max(1, round(stretch_s * c.frame_rate)), 0):
+    for own, _ in stretches(n_frames=n_frames, length=max(1, round(stretch_s * c.frame_rate)), margin=0):
         piece, state = model.controls_and_state(played.f0_hz[None, own], played.loudness_db[None, own], state=state)
         gate = played.gate[own]
         whole.amplitude[own] = piece.amplitude[0].cpu() * gate
@@ -183,6 +190,7 @@ def render(
     model: ToneTransfer,
     controls: ToneControls,
     generator: torch.Generator | None = None,
+    *,
     progress: bool = False,
     stretch_s: float = STRETCH_S,
 ) -> dict[str, Tensor]:

@@ -67,8 +67,8 @@ def draw_batch(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Stretches with what is played before them: audio (batch, n_samples), f0_hz and loudness_db (batch, n_frames)."""
     n_frames = round((PREROLL_S + plan.stretch_s) * config.frame_rate)
-    places = draw_stretches(recordings, batch, n_frames, generator)
-    return cut_stretches(recordings, places, n_frames, config.sample_rate // config.frame_rate)
+    places = draw_stretches(recordings, batch=batch, n_frames=n_frames, generator=generator)
+    return cut_stretches(recordings, places, n_frames=n_frames, hop=config.sample_rate // config.frame_rate)
 
 
 def reconstruction_loss(

@@ -55,7 +55,7 @@ def audio_digest(parts: Mapping[str, Sequence[Analysed]]) -> str:
 
 
 def draw_stretches(
-    recordings: Sequence[Analysed], batch: int, n_frames: int, generator: torch.Generator, *, evenly: bool = False
+    recordings: Sequence[Analysed], *, batch: int, n_frames: int, generator: torch.Generator, evenly: bool = False
 ) -> list[tuple[int, int]]:
     """Draw where to cut stretches out of recordings.
 
@@ -92,7 +92,7 @@ def draw_stretches(
 
 
 def cut_stretches(
-    recordings: Sequence[Analysed], places: Sequence[tuple[int, int]], n_frames: int, hop: int
+    recordings: Sequence[Analysed], places: Sequence[tuple[int, int]], *, n_frames: int, hop: int
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Cut stretches out of recordings.
 

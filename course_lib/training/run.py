@@ -13,7 +13,7 @@ import torch
 from course_lib.core.checks import check_count
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Plan:
     """The numbers of a training run; a run is resumed only with the same ones.
 
@@ -69,7 +69,7 @@ class TrainingRecord:
         }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Run:
     """How a network is trained: how long, where to, on what. Each training has a `RUN` with its usual numbers.
 

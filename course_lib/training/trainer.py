@@ -124,7 +124,7 @@ def train_network(task: Task, run: Run) -> TrainingRecord:
     return record
 
 
-def mean_in_pieces(loss: Callable[[slice], Tensor], n: int, size: int = 8) -> float:
+def mean_in_pieces(loss: Callable[[slice], Tensor], n: int, *, size: int = 8) -> float:
     """Mean loss of n examples, `size` at a time so that they need not all fit into memory at once.
 
     Args:

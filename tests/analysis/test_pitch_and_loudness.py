@@ -14,7 +14,9 @@ SR = 16_000
 
 def harmonic(f0):
     n_frames = len(f0)
-    return cl.harmonic_synth(f0, torch.full((n_frames,), 0.5), torch.full((n_frames, 6), 1 / 6), n_frames * 64, SR)
+    return cl.harmonic_synth(
+        f0, torch.full((n_frames,), 0.5), torch.full((n_frames, 6), 1 / 6), n_samples=n_frames * 64, sample_rate=SR
+    )
 
 
 def error_cents(estimate, truth):
@@ -37,14 +39,17 @@ def test_vibrato_keeps_its_depth():
 
 @pytest.mark.parametrize("n", [8000, 8001, 8047])
 def test_frames_divide_the_sound_evenly_whatever_its_length(n):
-    f0, voiced = cl.estimate_f0(cl.sinusoid(300.0, 0.5, n, SR), SR, hop_s=0.01)
-    assert f0.shape == voiced.shape == (frame_count(n, SR, 0.01),) == (-(-n // 160),)
+    f0, voiced = cl.estimate_f0(cl.sinusoid(300.0, 0.5, n_samples=n, sample_rate=SR), SR, hop_s=0.01)
+    assert f0.shape == voiced.shape == (frame_count(n_samples=n, sample_rate=SR, hop_s=0.01),) == (-(-n // 160),)
     assert cl.cents(f0, 300.0).abs().max() < 15
 
 
 def test_gaps_are_filled_and_never_nan():
-    tone, noise = cl.sinusoid(200.0, 0.5, 6400, SR), torch.from_numpy(np.random.default_rng(0).uniform(-0.3, 0.3, 6400))
-    sound = torch.cat([tone, noise.float(), cl.sinusoid(400.0, 0.5, 6400, SR)])
+    tone, noise = (
+        cl.sinusoid(200.0, 0.5, n_samples=6400, sample_rate=SR),
+        torch.from_numpy(np.random.default_rng(0).uniform(-0.3, 0.3, 6400)),
+    )
+    sound = torch.cat([tone, noise.float(), cl.sinusoid(400.0, 0.5, n_samples=6400, sample_rate=SR)])
     f0, voiced = cl.estimate_f0(sound, SR, hop_s=0.01)
     assert torch.isfinite(f0).all() and (f0 > 0).all() and not voiced[45:75].all()
     assert cl.cents(f0[10], 200.0).abs() < 10 and cl.cents(f0[-10], 400.0).abs() < 10
@@ -63,22 +68,22 @@ def test_noise_alone_has_no_pitch_and_no_nan():
 )
 def test_wide_frames_and_narrow_ranges_work(hop_s, f_min_hz, f_max_hz):
     f0, voiced = cl.estimate_f0(
-        cl.sinusoid(300.0, 0.5, 8000, SR), SR, hop_s=hop_s, f_min_hz=f_min_hz, f_max_hz=f_max_hz
+        cl.sinusoid(300.0, 0.5, n_samples=8000, sample_rate=SR), SR, hop_s=hop_s, f_min_hz=f_min_hz, f_max_hz=f_max_hz
     )
-    assert f0.shape == (frame_count(8000, SR, hop_s),) and voiced.any()
+    assert f0.shape == (frame_count(n_samples=8000, sample_rate=SR, hop_s=hop_s),) and voiced.any()
     assert cl.cents(f0, 300.0).abs().median() < 20
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
 def test_precision_follows_the_input(dtype):
-    sound = cl.sinusoid(300.0, 0.5, 4000, SR)
+    sound = cl.sinusoid(300.0, 0.5, n_samples=4000, sample_rate=SR)
     f0, level = cl.estimate_f0(sound.to(dtype), SR, hop_s=0.02)[0], cl.loudness_db(sound.to(dtype), SR)
     assert f0.dtype == level.dtype == dtype
     torch.testing.assert_close(level.float(), cl.loudness_db(sound, SR), atol=0.2, rtol=0)
 
 
 def test_f0_of_a_batch_is_that_of_each():
-    batch = torch.stack([cl.sinusoid(f, 0.5, 4800, SR) for f in (200.0, 300.0)])
+    batch = torch.stack([cl.sinusoid(f, 0.5, n_samples=4800, sample_rate=SR) for f in (200.0, 300.0)])
     f0, voiced = cl.estimate_f0(batch[None], SR, hop_s=0.01)
     assert f0.shape == voiced.shape == (1, 2, 30)
     torch.testing.assert_close(f0[0, 1], cl.estimate_f0(batch[1], SR, hop_s=0.01)[0])
@@ -93,14 +98,18 @@ def test_a_weighting_is_librosas():
 @pytest.mark.parametrize("amplitude", [1.0, 0.1])
 def test_loudness_of_a_tone_is_its_level_plus_the_weighting(hz, amplitude):
     expected = 20 * np.log10(amplitude) + librosa.A_weighting(np.array([hz]))[0]
-    level = cl.loudness_db(cl.sinusoid(hz, amplitude, SR, SR), SR, floor_db=-120.0)
+    level = cl.loudness_db(cl.sinusoid(hz, amplitude, n_samples=SR, sample_rate=SR), SR, floor_db=-120.0)
     # 0.4 dB: a 32 ms window spreads a tone over bins 31 Hz apart, and at 100 Hz the curve is steep.
     np.testing.assert_allclose(level[20:-20].numpy(), expected, atol=0.4)
 
 
 def test_power_is_averaged_before_the_logarithm():
     # Two tones of equal weighted power are 3 dB louder than one. A mean of decibels would hardly move at all.
-    one, two = cl.sinusoid(1000.0, 0.3, SR, SR), cl.sinusoid(1000.0, 0.3, SR, SR) + cl.sinusoid(3000.0, 0.26, SR, SR)
+    one, two = (
+        cl.sinusoid(1000.0, 0.3, n_samples=SR, sample_rate=SR),
+        cl.sinusoid(1000.0, 0.3, n_samples=SR, sample_rate=SR)
+        + cl.sinusoid(3000.0, 0.26, n_samples=SR, sample_rate=SR),
+    )
     assert float((cl.loudness_db(two, SR) - cl.loudness_db(one, SR))[50:-50].mean()) == pytest.approx(3.0, abs=0.2)
 
 

@@ -19,7 +19,11 @@ VIBRATO = 440.0 * 2.0 ** (torch.sin(2 * torch.pi * 5.5 * SECONDS) * 0.5 / 12)
 def harmonic(f0, n_harmonics=6, rolloff=0.0):
     weights = torch.arange(1, n_harmonics + 1) ** -float(rolloff)
     return cl.harmonic_synth(
-        f0, torch.full((len(f0),), 0.5), (weights / weights.sum()).expand(len(f0), -1), len(f0) * 64, SR
+        f0,
+        torch.full((len(f0),), 0.5),
+        (weights / weights.sum()).expand(len(f0), -1),
+        n_samples=len(f0) * 64,
+        sample_rate=SR,
     )
 
 
@@ -63,7 +67,11 @@ def test_noise_is_borne(truth, snr_db, median):
 def test_no_octave_errors(f0_hz, weights):
     shares = torch.tensor(weights, dtype=torch.float32)
     sound = cl.harmonic_synth(
-        torch.full((250,), f0_hz), torch.full((250,), 0.5), (shares / shares.sum()).expand(250, -1), SR, SR
+        torch.full((250,), f0_hz),
+        torch.full((250,), 0.5),
+        (shares / shares.sum()).expand(250, -1),
+        n_samples=SR,
+        sample_rate=SR,
     )
     assert cl.cents(cl.track_f0(sound, SR).f0_hz, f0_hz).abs().max() < 3
 
@@ -71,14 +79,21 @@ def test_no_octave_errors(f0_hz, weights):
 @pytest.mark.parametrize("rate", [8000, 22_050, 44_100, 48_000])
 @pytest.mark.parametrize("n", [8000, 24_001])
 def test_any_sample_rate_and_length(rate, n):
-    track = cl.track_f0(cl.sinusoid(300.0, 0.5, n, rate), rate, hop_s=0.01)
-    assert track.f0_hz.shape == (frame_count(n, rate, 0.01),)
+    track = cl.track_f0(cl.sinusoid(300.0, 0.5, n_samples=n, sample_rate=rate), rate, hop_s=0.01)
+    assert track.f0_hz.shape == (frame_count(n_samples=n, sample_rate=rate, hop_s=0.01),)
     assert cl.cents(track.f0_hz, 300.0).abs().max() < 3
 
 
 def test_gaps_are_filled_and_confidence_tells_them():
     n = 6400
-    sound = torch.cat([cl.sinusoid(200.0, 0.5, n, SR), 0.1 * noise(n), torch.zeros(n), cl.sinusoid(400.0, 0.5, n, SR)])
+    sound = torch.cat(
+        [
+            cl.sinusoid(200.0, 0.5, n_samples=n, sample_rate=SR),
+            0.1 * noise(n),
+            torch.zeros(n),
+            cl.sinusoid(400.0, 0.5, n_samples=n, sample_rate=SR),
+        ]
+    )
     track = cl.track_f0(sound, SR, hop_s=0.01)
     voiced = track.confidence >= 0.5
     assert voiced[:38].all() and not voiced[43:117].any() and voiced[122:].all()
@@ -89,7 +104,7 @@ def test_gaps_are_filled_and_confidence_tells_them():
 def test_noise_alone_and_near_silence_have_no_pitch():
     f0_hz, confidence = cl.track_f0(0.3 * noise(2 * SR).clamp(-3, 3), SR)
     assert (f0_hz == 0).all() and (confidence < 0.5).all()
-    tone = cl.sinusoid(300.0, 0.5, SR, SR)
+    tone = cl.sinusoid(300.0, 0.5, n_samples=SR, sample_rate=SR)
     track = cl.track_f0(torch.cat([tone, 1e-4 * tone]), SR)  # 80 dB below the rest: its reverberation, say
     assert (track.confidence[:245] > 0.9).all() and (track.confidence[260:] < 0.5).all()
 
@@ -104,7 +119,7 @@ def test_no_pitch_is_shorter_than_a_frame():
 
 @pytest.mark.parametrize("f0_hz", [100.0, 1300.0, 2190.0])
 def test_the_range_can_be_raised(f0_hz):
-    track = cl.track_f0(cl.sinusoid(f0_hz, 0.5, SR, SR), SR, f_max_hz=2200.0)
+    track = cl.track_f0(cl.sinusoid(f0_hz, 0.5, n_samples=SR, sample_rate=SR), SR, f_max_hz=2200.0)
     assert cl.cents(track.f0_hz, f0_hz).abs().max() < 3
 
 
@@ -127,7 +142,7 @@ def test_it_agrees_with_pyin_on_the_clips(name):
 
 
 def test_batches_and_precision():
-    batch = torch.stack([cl.sinusoid(f, 0.5, 4800, SR) for f in (200.0, 300.0)])
+    batch = torch.stack([cl.sinusoid(f, 0.5, n_samples=4800, sample_rate=SR) for f in (200.0, 300.0)])
     track = cl.track_f0(batch[None], SR)
     assert track.f0_hz.shape == track.confidence.shape == (1, 2, 75)
     torch.testing.assert_close(track.f0_hz[0, 1], cl.track_f0(batch[1], SR).f0_hz)

@@ -102,8 +102,11 @@ def test_all_methods_of_the_benchmark_make_the_same_sound():
     w = speed.WORKLOADS["W1"]._replace(seconds=0.1, n_frames=25, n_harmonics=8)
     f0, a, d = draw_controls(w, "cpu", torch.float64)
     steady = (f0 * 0 + 200.0, a * 0 + 1.0, d)
-    held = speed.usual("nearest")(steady[0], steady[1], d * 0 + 0.1, 1600, 16_000)[:, :-1]
-    ours = [speed.METHODS[m](steady[0], steady[1], d * 0 + 0.1, 1600, 16_000)[:, 1:] for m in ("fast", "reference")]
+    held = speed.usual("nearest")(steady[0], steady[1], d * 0 + 0.1, n_samples=1600, sample_rate=16_000)[:, :-1]
+    ours = [
+        speed.METHODS[m](steady[0], steady[1], d * 0 + 0.1, n_samples=1600, sample_rate=16_000)[:, 1:]
+        for m in ("fast", "reference")
+    ]
     for sound in ours:
         torch.testing.assert_close(sound, held, atol=1e-9, rtol=0)
 

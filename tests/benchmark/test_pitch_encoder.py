@@ -25,7 +25,7 @@ def test_the_tone_is_the_harmonic_synthesizers():
     f0 = torch.tensor([61.7, 440.0, 987.0])
     a = torch.rand(3, 7, generator=torch.Generator().manual_seed(0))
     expected = cl.harmonic_synth(
-        f0[:, None], a.sum(-1, keepdim=True), (a / a.sum(-1, keepdim=True))[:, None], 2048, 16000
+        f0[:, None], a.sum(-1, keepdim=True), (a / a.sum(-1, keepdim=True))[:, None], n_samples=2048, sample_rate=16000
     )
     torch.testing.assert_close(parts.tone(f0, a), expected, atol=2e-3, rtol=0)
 

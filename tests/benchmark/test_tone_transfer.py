@@ -29,7 +29,7 @@ def takes():
     """Test recordings by instrument, six seconds each."""
     return {
         name: [
-            read_recording(path, SR, 250)
+            read_recording(path, sample_rate=SR, frame_rate=250)
             for path in sorted(data_path(f"performances/{name}/performances.json").parent.glob("*_test_*.flac"))
         ]
         for name in instrument_names()

@@ -30,7 +30,7 @@ def cells_with_a_figure() -> dict[str, Any]:
     cells = [{**cell, "outputs": [], "execution_count": None} for cell in (setup, imported, figure)]
     two_way = {**cells[1], "id": "widget", "source": 'two_way = live_figure("gain").widget()\ntwo_way'}
     sounds = "import torch\nfrom course_lib import listen, sinusoid\n"
-    sounds += "a, b = (sinusoid(f, 0.5, 48000, 16000) for f in (220.0, 440.0))\n"
+    sounds += "a, b = (sinusoid(f, 0.5, n_samples=48000, sample_rate=16000) for f in (220.0, 440.0))\n"
     groups = [
         {**cells[1], "id": f"group{n}", "source": f"{sounds}listen({{'low': a, 'high': b}}, 16000)"} for n in (1, 2)
     ]

@@ -24,14 +24,14 @@ def decode(html):
 
 
 def test_the_player_holds_the_sound_at_its_own_level():
-    quiet = 0.01 * cl.sinusoid(440.0, 1.0, 800, SR)
+    quiet = 0.01 * cl.sinusoid(440.0, 1.0, n_samples=800, sample_rate=SR)
     ((samples, rate),) = decode(audio.listen_html(quiet, SR, fade_s=0))
     assert rate == SR
     np.testing.assert_allclose(samples, quiet.numpy(), atol=1.0 / 32768)
 
 
 def test_several_sounds_keep_their_labels_and_their_relative_levels():
-    x = cl.sinusoid(440.0, 0.5, 800, SR)
+    x = cl.sinusoid(440.0, 0.5, n_samples=800, sample_rate=SR)
     html = audio.listen_html({"target": x, "half <b>": 0.5 * x}, SR)
     (a, _), (b, _) = decode(html)
     np.testing.assert_allclose(b, 0.5 * a, atol=2.0 / 32768)
@@ -62,7 +62,7 @@ def test_cuts_are_faded_and_silent_edges_are_not():
 
 
 def test_a_group_is_brought_to_a_level_by_one_gain_that_is_said():
-    x = cl.sinusoid(440.0, 0.5, 8000, SR)
+    x = cl.sinusoid(440.0, 0.5, n_samples=8000, sample_rate=SR)
     html = audio.listen_html({"a": x, "b": 0.1 * x}, SR, level_db=-20.0)
     (a, _), (b, _) = decode(html)
     assert cl.active_rms_db(a[100:-100], SR) == pytest.approx(-20.0, abs=0.05)
@@ -93,7 +93,7 @@ def test_bad_sounds(sound, rate, message):
 
 
 def tone(n=800):
-    return cl.sinusoid(440.0, 0.5, n, SR)
+    return cl.sinusoid(440.0, 0.5, n_samples=n, sample_rate=SR)
 
 
 HISTORY = cl.History(
@@ -126,13 +126,13 @@ def test_pictures_return_the_axes_they_drew_on(draw):
 
 
 def test_spectrum_of_a_full_scale_sine_peaks_at_zero_db():
-    ax = cl.plot_spectrum(cl.sinusoid(1000.0, 1.0, 8000, SR), SR)
+    ax = cl.plot_spectrum(cl.sinusoid(1000.0, 1.0, n_samples=8000, sample_rate=SR), SR)
     hz, level = ax.lines[0].get_data()
     assert abs(level.max()) < 0.05 and abs(hz[level.argmax()] - 1000) < 2
 
 
 def test_spectrogram_puts_a_tone_in_its_place():
-    ax = cl.plot_spectrogram(cl.sinusoid(1000.0, 1.0, 8000, SR), SR)
+    ax = cl.plot_spectrogram(cl.sinusoid(1000.0, 1.0, n_samples=8000, sample_rate=SR), SR)
     picture, (_, _, low, high) = ax.images[0].get_array(), ax.images[0].get_extent()
     row = picture[:, picture.shape[1] // 2].argmax()
     assert abs(low + (high - low) * row / (picture.shape[0] - 1) - 1000) < 10

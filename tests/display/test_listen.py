@@ -22,7 +22,7 @@ FOLDER = audio.PLAYER.parent
 
 
 def tone(hz: float, amplitude: float, n_samples: int = SR) -> torch.Tensor:
-    return cl.sinusoid(hz, amplitude, n_samples, SR)
+    return cl.sinusoid(hz, amplitude, n_samples=n_samples, sample_rate=SR)
 
 
 # --- What Python tells --------------------------------------------------------------------------------------------
@@ -30,7 +30,9 @@ def tone(hz: float, amplitude: float, n_samples: int = SR) -> torch.Tensor:
 
 def test_k_weighting_is_that_of_the_standard() -> None:
     """ITU-R BS.1770: a sine of 997 Hz at full scale reads −3.01 LKFS, of which −0.691 is added after the filters."""
-    assert facts.heard_db(cl.sinusoid(997.0, 1.0, 48_000, 48_000), 48_000) - 0.691 == pytest.approx(-3.01, abs=0.01)
+    assert facts.heard_db(
+        cl.sinusoid(997.0, 1.0, n_samples=48_000, sample_rate=48_000), 48_000
+    ) - 0.691 == pytest.approx(-3.01, abs=0.01)
     curve = facts.k_weighting(torch.tensor([0.0, 50.0, 997.0, 10_000.0]))
     assert curve[0] == 0 and 20 * math.log10(curve[2]) == pytest.approx(0.691, abs=0.001)
     assert curve[1] < 0.9 and 20 * math.log10(curve[3]) == pytest.approx(4.0, abs=0.1)

@@ -65,7 +65,7 @@ def sounds():
     model = page_model()
     with torch.no_grad():
         c = model.controls(*curves(state))
-        harmonic = harmonic_synth(c.f0_hz, c.amplitude, c.distribution, SAMPLES, 16000)
+        harmonic = harmonic_synth(c.f0_hz, c.amplitude, c.distribution, n_samples=SAMPLES, sample_rate=16000)
         noise = shape_noise(page_noise(SAMPLES), c.noise_magnitudes)
         room = fft_convolve(harmonic + noise, model.reverb.impulse_response)
     return dict(

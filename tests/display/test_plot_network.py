@@ -142,7 +142,7 @@ def test_frozen_shared_unused_and_single_weights():
 def test_one_layer_by_itself_and_layers_in_words():
     parts = network_parts(nn.Linear(3, 2), {"x": torch.rand(4, 3)})
     assert [(p.name, p.weights, p.flows) for p in parts] == [("x", 0, (3,)), ("Linear", 8, (2,)), ("output", 0, (2,))]
-    assert describe(stack(3, 8)) == "2 × (Linear, LayerNorm, LeakyReLU)\n3 → 8 → 8"
+    assert describe(stack(3, width=8)) == "2 × (Linear, LayerNorm, LeakyReLU)\n3 → 8 → 8"
     assert describe(nn.Sequential(nn.Linear(2, 4), nn.ReLU(), nn.Linear(4, 1))) == "Linear, ReLU, Linear\n2 → 4 → 1"
     assert describe(nn.GRU(3, 5, bidirectional=True)) == "GRU, both ways\n3 → 10"
     assert describe(nn.Conv1d(2, 4, 3)) == "Conv1d\n2 → 4, 3 wide" and describe(nn.LayerNorm(3)) == "LayerNorm"

@@ -30,13 +30,13 @@ def test_rests_do_not_lower_the_level_and_half_a_second_of_each_is_their_mean_po
 
 def test_silence_has_the_floor_and_stays_silent():
     assert cl.active_rms_db(torch.zeros(100), SR) == -120.0
-    assert cl.gain_to_level([torch.zeros(100)], SR, -20.0) == 1.0
+    assert cl.gain_to_level([torch.zeros(100)], SR, level_db=-20.0) == 1.0
 
 
 @pytest.mark.parametrize("amplitude", [0.001, 0.1, 1.0])
 def test_one_gain_brings_the_loudest_to_the_level(amplitude):
     loud, quiet = sine(amplitude), sine(amplitude / 10)
-    gain = cl.gain_to_level([quiet, loud], SR, -20.0)
+    gain = cl.gain_to_level([quiet, loud], SR, level_db=-20.0)
     assert cl.active_rms_db(gain * loud, SR) == pytest.approx(-20.0, abs=1e-6)
     assert cl.active_rms_db(gain * quiet, SR) == pytest.approx(-40.0, abs=1e-6)
 
@@ -44,7 +44,7 @@ def test_one_gain_brings_the_loudest_to_the_level(amplitude):
 def test_a_peak_is_not_driven_over_full_scale():
     click = torch.zeros(SR)
     click[100] = 0.01
-    assert (cl.gain_to_level([click], SR, 0.0) * click).max().item() == pytest.approx(0.99)
+    assert (cl.gain_to_level([click], SR, level_db=0.0) * click).max().item() == pytest.approx(0.99)
 
 
 @pytest.mark.parametrize("shape", [(SR,), (2, SR)])
@@ -62,7 +62,7 @@ def test_an_edge_that_is_silent_is_left_alone_and_so_is_a_fade_of_no_length():
     x = sine()
     x[0] = 0.0
     assert torch.equal(cl.fade_cuts(x, SR)[: SR // 2], x[: SR // 2])
-    assert torch.equal(cl.fade_cuts(sine(), SR, 0.0), sine())
+    assert torch.equal(cl.fade_cuts(sine(), SR, fade_s=0.0), sine())
     assert torch.equal(cl.fade_cuts(torch.ones(639), SR), torch.ones(639))
     assert not torch.equal(cl.fade_cuts(torch.ones(640), SR), torch.ones(640))
 
@@ -77,8 +77,8 @@ def test_gradients_pass_a_fade():
     [
         (lambda: cl.active_rms_db(torch.ones(0), SR), "at least 1 sample"),
         (lambda: cl.active_rms_db(torch.ones(9), 0), "sample_rate must be positive"),
-        (lambda: cl.gain_to_level([], SR, -20.0), "at least one sound"),
-        (lambda: cl.fade_cuts(torch.ones(9), SR, -1.0), "fade_s must be"),
+        (lambda: cl.gain_to_level([], SR, level_db=-20.0), "at least one sound"),
+        (lambda: cl.fade_cuts(torch.ones(9), SR, fade_s=-1.0), "fade_s must be"),
         (lambda: cl.fade_cuts(torch.tensor([math.nan]), SR), "must be finite"),
     ],
 )

@@ -150,7 +150,8 @@ def test_gradients_are_exact():
     assert torch.autograd.gradcheck(cl.reverb, (x, long))
     times, levels = torch.tensor([0.002, 0.01], dtype=F64), torch.tensor([-3.0, -20.0], dtype=F64)
     assert torch.autograd.gradcheck(
-        lambda t, g: cl.decaying_impulse_response(t, g, 40, SR), (times.requires_grad_(), levels.requires_grad_())
+        lambda t, g: cl.decaying_impulse_response(t, g, n_taps=40, sample_rate=SR),
+        (times.requires_grad_(), levels.requires_grad_()),
     )
     assert torch.autograd.gradcheck(lambda v: cl.energy_decay_db(v), (white(9, seed=3).requires_grad_(),))
 
@@ -167,7 +168,9 @@ def test_a_learned_room_starts_faint_decaying_and_the_same_each_time():
 
 
 def known_room(n_taps: int = 1000) -> torch.Tensor:
-    return cl.shoebox_impulse_response([3.1, 2.4, 2.2], [1.0, 0.8, 1.1], [2.2, 1.7, 1.3], 0.55, n_taps, SR).float()
+    return cl.shoebox_impulse_response(
+        [3.1, 2.4, 2.2], [1.0, 0.8, 1.1], [2.2, 1.7, 1.3], 0.55, n_taps=n_taps, sample_rate=SR
+    ).float()
 
 
 def learn(dry: torch.Tensor, wet: torch.Tensor, loss, steps: int, lr: float) -> torch.Tensor:
@@ -190,7 +193,7 @@ def test_a_dry_and_wet_pair_gives_the_room_back_tap_by_tap():
 def test_a_room_is_learned_only_where_the_sound_has_energy():
     truth = known_room()
     truth[0] = 0.0
-    low = cl.lowpass(0.3 * white(8000, dtype=torch.float32), 500.0, SR, order=8)
+    low = cl.lowpass(0.3 * white(8000, dtype=torch.float32), 500.0, sample_rate=SR, order=8)
     found = learn(low, cl.reverb(low, truth), mse, 300, 0.03)
     heard, given = (torch.fft.rfft(h).abs() for h in (found, truth))
     band = torch.arange(501) * SR / 1000 < 400
@@ -214,8 +217,10 @@ def test_two_numbers_come_back_where_taps_do_not_but_too_quiet_if_the_noise_is_a
         sound.view(2, 8000)[:, 2000:] = 0.0  # two bursts, each followed by the room alone
 
     def found(sound: torch.Tensor, room_seed: int) -> cl.DecayReverb:
-        model = cl.DecayReverb(4000, SR, *start)
-        wet = cl.reverb(dry, cl.decaying_impulse_response(0.2, 3.0, 4000, SR, seeded(room_seed)))
+        model = cl.DecayReverb(n_taps=4000, sample_rate=SR, rt60_s=start[0], gain_db=start[1])
+        wet = cl.reverb(
+            dry, cl.decaying_impulse_response(0.2, 3.0, n_taps=4000, sample_rate=SR, generator=seeded(room_seed))
+        )
         loss = cl.multiscale_spectral_loss
         cl.fit(model, wet, loss, 80, 0.1, lr_end=0.01, inputs=(sound,), progress=False)
         return model
@@ -234,7 +239,9 @@ def test_two_numbers_come_back_where_taps_do_not_but_too_quiet_if_the_noise_is_a
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("rt60_s", [0.1, 0.3, 1.0, 2.5])
 def test_a_decay_takes_as_long_as_was_asked(rt60_s, seed):
-    response = cl.decaying_impulse_response(rt60_s, -6.0, int(rt60_s * SR), SR, seeded(seed))
+    response = cl.decaying_impulse_response(
+        rt60_s, -6.0, n_taps=int(rt60_s * SR), sample_rate=SR, generator=seeded(seed)
+    )
     assert cl.measure_rt60(response, SR).item() == pytest.approx(rt60_s, rel=0.05)
     assert response.square().sum().item() == pytest.approx(10**-0.6, rel=0.15)
     assert response[0] == 0 and response.shape == (int(rt60_s * SR),)
@@ -242,12 +249,12 @@ def test_a_decay_takes_as_long_as_was_asked(rt60_s, seed):
 
 def test_the_same_noise_for_every_number_and_a_batch_of_rooms():
     times, levels = torch.tensor([[0.2], [0.6]]), torch.tensor([-20.0, -6.0, 0.0])
-    rooms = cl.decaying_impulse_response(times, levels, 3000, SR)
+    rooms = cl.decaying_impulse_response(times, levels, n_taps=3000, sample_rate=SR)
     assert rooms.shape == (2, 3, 3000)
-    torch.testing.assert_close(rooms[1, 2], cl.decaying_impulse_response(0.6, 0.0, 3000, SR))
+    torch.testing.assert_close(rooms[1, 2], cl.decaying_impulse_response(0.6, 0.0, n_taps=3000, sample_rate=SR))
     torch.testing.assert_close(rooms[:, 2], 10 * rooms[:, 0])
     assert cl.measure_rt60(rooms, SR).shape == (2, 3)
-    assert cl.decaying_impulse_response(torch.tensor(0.3, dtype=F64), 0, 9, SR).dtype == F64
+    assert cl.decaying_impulse_response(torch.tensor(0.3, dtype=F64), 0, n_taps=9, sample_rate=SR).dtype == F64
 
 
 @settings(max_examples=25, deadline=None)
@@ -270,7 +277,7 @@ def test_energy_decay_is_what_is_still_to_come():
 
 def test_the_first_echo_comes_from_the_nearest_wall():
     size, source, listener = np.array([5.0, 4.0, 3.0]), np.array([1.0, 2.0, 1.5]), np.array([3.0, 1.8, 1.2])
-    h = cl.shoebox_impulse_response(size, source, listener, 0.7, 2000, SR)
+    h = cl.shoebox_impulse_response(size, source, listener, 0.7, n_taps=2000, sample_rate=SR)
     assert h[0] == 1 and h.dtype == F64
     images = []
     for axis in range(3):
@@ -288,20 +295,25 @@ def test_the_first_echo_comes_from_the_nearest_wall():
 
 def test_a_shoebox_obeys_its_symmetries_and_its_walls():
     at = ([5.0, 4.0, 3.0], [1.0, 2.0, 1.5], [3.0, 1.8, 1.2])
-    h = cl.shoebox_impulse_response(*at, 0.8, 6000, SR)
-    torch.testing.assert_close(h, cl.shoebox_impulse_response(at[0], at[2], at[1], 0.8, 6000, SR))  # who hears whom
+    h = cl.shoebox_impulse_response(*at, 0.8, n_taps=6000, sample_rate=SR)
+    torch.testing.assert_close(
+        h, cl.shoebox_impulse_response(at[0], at[2], at[1], 0.8, n_taps=6000, sample_rate=SR)
+    )  # who hears whom
     mirrored = [[a - b for a, b in zip(at[0], place, strict=True)] for place in at[1:]]
-    torch.testing.assert_close(h, cl.shoebox_impulse_response(at[0], *mirrored, 0.8, 6000, SR))
-    torch.testing.assert_close(h[:2000], cl.shoebox_impulse_response(*at, 0.8, 2000, SR))
-    times = [cl.measure_rt60(cl.shoebox_impulse_response(*at, r, 8000, SR), SR).item() for r in (0.6, 0.7, 0.8)]
+    torch.testing.assert_close(h, cl.shoebox_impulse_response(at[0], *mirrored, 0.8, n_taps=6000, sample_rate=SR))
+    torch.testing.assert_close(h[:2000], cl.shoebox_impulse_response(*at, 0.8, n_taps=2000, sample_rate=SR))
+    times = [
+        cl.measure_rt60(cl.shoebox_impulse_response(*at, r, n_taps=8000, sample_rate=SR), SR).item()
+        for r in (0.6, 0.7, 0.8)
+    ]
     assert times == sorted(times)
-    bare = cl.shoebox_impulse_response(*at, 0.0, 500, SR)
+    bare = cl.shoebox_impulse_response(*at, 0.0, n_taps=500, sample_rate=SR)
     assert bare[0] == 1 and bare[1:].abs().max() < 1e-12  # no walls, no room
 
 
 def test_a_shoebox_decays_about_as_sabine_and_eyring_say():
     size, reflection = np.array([6.0, 4.5, 3.0]), 0.85
-    h = cl.shoebox_impulse_response(size, [2, 3, 1.5], [4.1, 1.2, 1.7], reflection, 16_000, SR)
+    h = cl.shoebox_impulse_response(size, [2, 3, 1.5], [4.1, 1.2, 1.7], reflection, n_taps=16_000, sample_rate=SR)
     surface = 2 * (size[0] * size[1] + size[1] * size[2] + size[2] * size[0])
     eyring = 24 * math.log(10) / SPEED_OF_SOUND * size.prod() / (-surface * math.log(reflection**2))
     assert cl.measure_rt60(h, SR).item() == pytest.approx(eyring, rel=0.3)
@@ -325,28 +337,40 @@ BOX = ([5.0, 4.0, 3.0], [1.0, 2.0, 1.5], [3.0, 1.8, 1.2])
         (lambda: cl.reverb([], GOOD), "audio needs at least 1 sample"),
         (lambda: cl.reverb(GOOD, torch.zeros(2, 0)), "impulse_response needs"),
         (lambda: cl.reverb(torch.ones(4), [math.nan] * 2), "impulse_response must be finite"),
-        (lambda: cl.decaying_impulse_response(0.0, 0, 10, SR), "rt60_s must be above 0 seconds"),
-        (lambda: cl.decaying_impulse_response(-1.0, 0, 10, SR), "rt60_s must be above 0 seconds, such as 0.8; got -1"),
-        (lambda: cl.decaying_impulse_response(math.nan, 0, 10, SR), "rt60_s must be finite"),
-        (lambda: cl.decaying_impulse_response(1.0, math.inf, 10, SR), "gain_db must be finite"),
-        (lambda: cl.decaying_impulse_response(1.0, 0, 1, SR), "n_taps must be at least 2"),
-        (lambda: cl.decaying_impulse_response(1.0, 0, 10.5, SR), "n_taps must be a whole number"),
-        (lambda: cl.decaying_impulse_response(1.0, 0, 10, 0), "sample_rate must be positive"),
-        (lambda: cl.decaying_impulse_response(torch.ones(2), torch.ones(3), 10, SR), "leading axes"),
+        (lambda: cl.decaying_impulse_response(0.0, 0, n_taps=10, sample_rate=SR), "rt60_s must be above 0 seconds"),
+        (
+            lambda: cl.decaying_impulse_response(-1.0, 0, n_taps=10, sample_rate=SR),
+            "rt60_s must be above 0 seconds, such as 0.8; got -1",
+        ),
+        (lambda: cl.decaying_impulse_response(math.nan, 0, n_taps=10, sample_rate=SR), "rt60_s must be finite"),
+        (lambda: cl.decaying_impulse_response(1.0, math.inf, n_taps=10, sample_rate=SR), "gain_db must be finite"),
+        (lambda: cl.decaying_impulse_response(1.0, 0, n_taps=1, sample_rate=SR), "n_taps must be at least 2"),
+        (lambda: cl.decaying_impulse_response(1.0, 0, n_taps=10.5, sample_rate=SR), "n_taps must be a whole number"),
+        (lambda: cl.decaying_impulse_response(1.0, 0, n_taps=10, sample_rate=0), "sample_rate must be positive"),
+        (lambda: cl.decaying_impulse_response(torch.ones(2), torch.ones(3), n_taps=10, sample_rate=SR), "leading axes"),
         (lambda: cl.Reverb(1), "n_taps must be at least 2"),
         (lambda: cl.Reverb(0), "n_taps must be at least 2"),
-        (lambda: cl.DecayReverb(100, SR, rt60_s=0.0), "rt60_s must be above 0"),
-        (lambda: cl.DecayReverb(1, SR), "n_taps must be at least 2"),
+        (lambda: cl.DecayReverb(n_taps=100, sample_rate=SR, rt60_s=0.0), "rt60_s must be above 0"),
+        (lambda: cl.DecayReverb(n_taps=1, sample_rate=SR), "n_taps must be at least 2"),
         (lambda: cl.energy_decay_db([0.0, 0.0]), "impulse_response is silent"),
         (lambda: cl.energy_decay_db(torch.tensor([[1.0, 0.5], [0.0, 0.0]])), "silent row"),
         (lambda: cl.measure_rt60([1.0, 0.0, 0.0, 0.0], SR), "too few for a line"),
-        (lambda: cl.measure_rt60(torch.ones(100), SR, -35, -5), "end_db must lie below start_db"),
-        (lambda: cl.measure_rt60(torch.ones(100), SR, 5, -5), "both at most 0 dB"),
-        (lambda: cl.shoebox_impulse_response(BOX[0], [6, 1, 1], BOX[2], 0.5, 10, SR), "source_m must be three lengths"),
-        (lambda: cl.shoebox_impulse_response([5, 4], BOX[1], BOX[2], 0.5, 10, SR), "size_m must be three lengths"),
-        (lambda: cl.shoebox_impulse_response(BOX[0], BOX[1], BOX[1], 0.5, 10, SR), "at least 1 cm apart"),
-        (lambda: cl.shoebox_impulse_response(*BOX, 1.0, 10, SR), "reflection must be from 0"),
-        (lambda: cl.shoebox_impulse_response(*BOX, math.nan, 10, SR), "reflection must be from 0"),
+        (lambda: cl.measure_rt60(torch.ones(100), SR, start_db=-35, end_db=-5), "end_db must lie below start_db"),
+        (lambda: cl.measure_rt60(torch.ones(100), SR, start_db=5, end_db=-5), "both at most 0 dB"),
+        (
+            lambda: cl.shoebox_impulse_response(BOX[0], [6, 1, 1], BOX[2], 0.5, n_taps=10, sample_rate=SR),
+            "source_m must be three lengths",
+        ),
+        (
+            lambda: cl.shoebox_impulse_response([5, 4], BOX[1], BOX[2], 0.5, n_taps=10, sample_rate=SR),
+            "size_m must be three lengths",
+        ),
+        (
+            lambda: cl.shoebox_impulse_response(BOX[0], BOX[1], BOX[1], 0.5, n_taps=10, sample_rate=SR),
+            "at least 1 cm apart",
+        ),
+        (lambda: cl.shoebox_impulse_response(*BOX, 1.0, n_taps=10, sample_rate=SR), "reflection must be from 0"),
+        (lambda: cl.shoebox_impulse_response(*BOX, math.nan, n_taps=10, sample_rate=SR), "reflection must be from 0"),
     ],
 )
 def test_bad_input_says_the_rule(call, message):

@@ -10,7 +10,7 @@ SR = 8000
 
 
 def target_tone():
-    return cl.sinusoid(440.0, 0.5, 800, SR)
+    return cl.sinusoid(440.0, 0.5, n_samples=800, sample_rate=SR)
 
 
 @pytest.mark.parametrize("loss", [cl.waveform_l1, cl.spectral_l1, cl.multiscale_spectral_loss])
@@ -23,11 +23,11 @@ def test_recovers_a_gain(loss):
 
 def test_recovers_controls_of_a_harmonic_sound():
     f0 = torch.full((4,), 200.0)
-    truth = cl.HarmonicSynth(f0, 3, 1600, SR)
+    truth = cl.HarmonicSynth(f0, 3, n_samples=1600, sample_rate=SR)
     with torch.no_grad():
         truth.raw_distribution.copy_(torch.tensor([2.0, 0.0, -2.0]).expand(4, 3))
         target = truth()
-    model = cl.HarmonicSynth(f0, 3, 1600, SR)
+    model = cl.HarmonicSynth(f0, 3, n_samples=1600, sample_rate=SR)
     cl.fit(model, target, cl.multiscale_spectral_loss, steps=250, lr=0.05, lr_end=0.005)
     torch.testing.assert_close(model.controls().amplitude, truth.controls().amplitude, atol=0.01, rtol=0)
     torch.testing.assert_close(model.controls().distribution, truth.controls().distribution, atol=0.02, rtol=0)
@@ -66,7 +66,7 @@ def test_the_multiscale_loss_is_the_same_in_a_lambda_and_prepares_its_target_wit
 
 
 def test_history_is_data_with_the_first_and_the_last_state():
-    model = cl.Oscillator(440.0, 0.1, 800, SR, learn=("amplitude",))
+    model = cl.Oscillator(440.0, 0.1, n_samples=800, sample_rate=SR, learn=("amplitude",))
     history = cl.fit(model, target_tone(), cl.waveform_l1, steps=25, lr=0.01, record_every=10)
     assert history.steps == [0, 10, 20, 25] and len(history.losses) == 26
     assert len(history.sounds) == 4 and history.parameters["amplitude"].shape == (4,)
@@ -77,7 +77,10 @@ def test_history_is_data_with_the_first_and_the_last_state():
 
 def test_same_start_same_course():
     runs = [
-        cl.fit(cl.Oscillator(430.0, 0.1, 800, SR), target_tone(), cl.spectral_l1, steps=5, lr=0.01).losses for _ in "ab"
+        cl.fit(
+            cl.Oscillator(430.0, 0.1, n_samples=800, sample_rate=SR), target_tone(), cl.spectral_l1, steps=5, lr=0.01
+        ).losses
+        for _ in "ab"
     ]
     assert runs[0] == runs[1]
 
@@ -131,7 +134,7 @@ class Silent(torch.nn.Module):
 )
 def test_bad_input(change, message):
     arguments = {
-        "model": cl.Oscillator(440.0, 0.1, 800, SR),
+        "model": cl.Oscillator(440.0, 0.1, n_samples=800, sample_rate=SR),
         "target": target_tone(),
         "loss": cl.waveform_l1,
         "steps": 2,
@@ -150,7 +153,7 @@ def test_stops_on_nan_and_says_where_and_what_to_try():
     with pytest.raises(
         cl.FitDiverged, match=r"step 2: the loss is nan \(the last finite loss was .*smaller lr than 0.01"
     ):
-        cl.fit(cl.Oscillator(440.0, 0.1, 800, SR), target_tone(), loss, steps=10, lr=0.01)
+        cl.fit(cl.Oscillator(440.0, 0.1, n_samples=800, sample_rate=SR), target_tone(), loss, steps=10, lr=0.01)
 
 
 def test_stops_on_a_gradient_that_is_not_finite():

@@ -116,7 +116,7 @@ def test_the_slope_of_the_explained_energy_is_right() -> None:
 def test_polish_arrives_from_half_a_bin_and_keeps_its_history() -> None:
     hz = torch.tensor([440.0, 3210.7], dtype=torch.float64)
     tone = direct(hz[:, None], [[0.5], [0.1]], [[1.0], [-2.0]])
-    found, path, losses = polish(tone, hz + 0.5 * RATE / N, RATE, 150)
+    found, path, losses = polish(tone, hz + 0.5 * RATE / N, RATE, steps=150)
     assert within(found, hz, 1e-2).all() and len(path) == len(losses) == 150 and losses[-1] < 1e-4 < losses[0]
     torch.testing.assert_close(path[-1], found)
 
@@ -124,14 +124,14 @@ def test_polish_arrives_from_half_a_bin_and_keeps_its_history() -> None:
 def test_sign_descent_settles_a_convex_valley_and_stays_inside() -> None:
     goal = torch.tensor([0.1234, 0.9, 5.0, -5.0], dtype=torch.float64)
     start = torch.full_like(goal, 0.5)
-    found, path, _ = sign_descent(lambda x: (x - goal).abs(), start, 0.25, 60, (0.0, 1.0))
+    found, path, _ = sign_descent(lambda x: (x - goal).abs(), start, stride=0.25, steps=60, limits=(0.0, 1.0))
     torch.testing.assert_close(found, goal.clamp(0, 1), rtol=0, atol=1e-6)
     assert (start == 0.5).all() and len(path) == 60 and len({float(p[0]) for p in path}) > 10
 
 
 def test_spectral_peak_and_sines() -> None:
     hz = torch.tensor([60.0, 1234.5, 6999.0], dtype=torch.float64)
-    tone = sines(hz, N, RATE)
+    tone = sines(hz, n_samples=N, sample_rate=RATE)
     assert tone.dtype == torch.float32
     torch.testing.assert_close(tone.double(), direct(hz[:, None], np.ones((3, 1)), np.zeros((3, 1))), atol=1e-6, rtol=0)
     torch.testing.assert_close(spectral_peak(tone.double(), RATE), hz, rtol=0, atol=0.05 * RATE / N)
@@ -152,7 +152,7 @@ def test_shapes_precision_and_history(method, leading) -> None:
     target = torch.rand(*leading, 255, generator=generator, dtype=torch.float32) - 0.5
     kept = target.clone()
     steps = 3
-    found = fit_frequency(target, 1000.0, RATE, method, steps)
+    found = fit_frequency(target, 1000.0, RATE, method, steps=steps)
     assert found.hz.shape == found.amplitude.shape == found.phase.shape == leading
     assert found.hz.dtype == found.amplitude.dtype == found.phase.dtype == torch.float32
     assert torch.isfinite(found.hz).all() and (found.hz > 0).all() and (found.hz < RATE / 2).all()
@@ -169,10 +169,10 @@ def test_shapes_precision_and_history(method, leading) -> None:
 def test_double_stays_double_and_starts_broadcast(method) -> None:
     target, _ = seeded(128, 2)
     starts = torch.tensor([[500.0], [600.0], [7000.0]], dtype=torch.float64)
-    found = fit_frequency(target, starts, RATE, method, 2)
+    found = fit_frequency(target, starts, RATE, method, steps=2)
     assert found.hz.shape == (3, 2) and found.hz.dtype == torch.float64
     torch.testing.assert_close(found.history.parameters["hz"][0], starts.expand(3, 2))
-    one = fit_frequency(target.numpy()[0], 500.0, RATE, method, 2)
+    one = fit_frequency(target.numpy()[0], 500.0, RATE, method, steps=2)
     assert one.hz.dtype == torch.float64 and one.hz.ndim == 0
 
 
@@ -203,7 +203,7 @@ def test_the_default_arrives_from_anywhere(snr_db) -> None:
 def test_the_baselines_fail(method) -> None:
     sound, hz, start, _ = draw_sines(10 if method == "multiscale" else 30, 1, 20.0, seed=12)
     steps = 60 if method == "multiscale" else None
-    found = fit_frequency(sound, start[:, 0], RATE, method, steps)
+    found = fit_frequency(sound, start[:, 0], RATE, method, steps=steps)
     assert within(found.hz, hz[:, 0], 50).double().mean() <= 0.1
 
 
@@ -211,7 +211,7 @@ def test_the_baselines_fail(method) -> None:
 def test_the_other_remedies_arrive_often(method, least) -> None:
     trials = 8 if method == "multi_start" else 20
     sound, hz, start, _ = draw_sines(trials, 1, math.inf, seed=1)
-    found = fit_frequency(sound, start[:, 0], RATE, method, 600 if method == "surrogate" else None)
+    found = fit_frequency(sound, start[:, 0], RATE, method, steps=600 if method == "surrogate" else None)
     assert within(found.hz, hz[:, 0], 50).sum() >= least
 
 
@@ -219,10 +219,10 @@ def test_the_other_remedies_arrive_often(method, least) -> None:
 @pytest.mark.parametrize("phase", [0.0, 2.9, -1.5])
 def test_amplitude_and_phase_rebuild_the_sound(method, phase) -> None:
     tone = direct([1234.5], [0.37], [phase])
-    found = fit_frequency(tone, 2000.0, RATE, method, 420 if method == "lag" else 210)
+    found = fit_frequency(tone, 2000.0, RATE, method, steps=420 if method == "lag" else 210)
     assert float(found.amplitude) == pytest.approx(0.37, abs=1e-3)
     assert wrap(float(found.phase) - phase) == pytest.approx(0, abs=1e-2)
-    again = cl.sinusoid(found.hz, found.amplitude, N, RATE, initial_phase=found.phase)
+    again = cl.sinusoid(found.hz, found.amplitude, n_samples=N, sample_rate=RATE, initial_phase=found.phase)
     torch.testing.assert_close(again, tone, rtol=0, atol=1e-2 if method == "lag" else 1e-3)
 
 
@@ -269,10 +269,12 @@ def test_level_changes_the_amplitudes_alone(exponent, kind) -> None:
 def test_the_same_call_gives_the_same_answer_and_rows_do_not_mix(method) -> None:
     sound, _, start, _ = draw_sines(3, 1, 20.0, seed=14)
     sound, steps = sound[:, :1000], FEW.get(method, 20)
-    both = [fit_frequency(sound, start[:, 0], RATE, method, steps) for _ in range(2)]
+    both = [fit_frequency(sound, start[:, 0], RATE, method, steps=steps) for _ in range(2)]
     assert torch.equal(both[0].hz, both[1].hz) and both[0].history.losses == both[1].history.losses
     # A few steps and a wide tolerance: rounding alone sends the baselines elsewhere, sooner or later.
-    batch, alone = (fit_frequency(x, s, RATE, method, 3) for x, s in ((sound, start[:, 0]), (sound[1], start[1, 0])))
+    batch, alone = (
+        fit_frequency(x, s, RATE, method, steps=3) for x, s in ((sound, start[:, 0]), (sound[1], start[1, 0]))
+    )
     torch.testing.assert_close(alone.history.parameters["hz"], batch.history.parameters["hz"][:, 1], rtol=1e-3, atol=0)
 
 
@@ -280,7 +282,7 @@ def test_the_same_call_gives_the_same_answer_and_rows_do_not_mix(method) -> None
 @pytest.mark.parametrize("gain", [1e-30, 1e15])
 def test_very_quiet_and_very_loud_sounds_stay_finite(method, gain) -> None:
     sound, _ = seeded(256, 2)
-    found = fit_frequency(gain * sound, 700.0, RATE, method, 5)
+    found = fit_frequency(gain * sound, 700.0, RATE, method, steps=5)
     assert all(torch.isfinite(x).all() for x in found[:3])
 
 
@@ -288,7 +290,7 @@ def test_very_quiet_and_very_loud_sounds_stay_finite(method, gain) -> None:
 @pytest.mark.parametrize("start", [1e-3, RATE / 2 - 1e-3])
 def test_starts_at_the_edges_are_welcome(method, start) -> None:
     sound, _ = seeded(256, 2)
-    found = fit_frequency(sound, start, RATE, method, 5)
+    found = fit_frequency(sound, start, RATE, method, steps=5)
     assert (found.hz > 0).all() and (found.hz < RATE / 2).all()
 
 
@@ -383,14 +385,16 @@ def test_whole_mixtures_are_found(partials) -> None:
     found = fit_sinusoids(sound, start, RATE)
     assert within(found.hz, hz, 1).all() and (found.hz.diff(dim=-1) > 0).all()
     noise = 0.01 * amplitude.square().sum(-1) / 2
-    assert ((found.hz - hz).abs() < 4.5 * cramer_rao_hz(hz, amplitude, noise, N, RATE)).all()
+    assert (
+        (found.hz - hz).abs() < 4.5 * cramer_rao_hz(hz, amplitude, noise_power=noise, n_samples=N, sample_rate=RATE)
+    ).all()
     torch.testing.assert_close(found.amplitude, amplitude, rtol=0, atol=0.1)
     assert found.history.parameters["hz"].shape == (160 * partials + 1, 10, partials)
     torch.testing.assert_close(found.history.parameters["hz"][0], start)
     assert len(found.history.losses) == 160 * partials + 1 < 1500
     whole = torch.stack(
         [
-            cl.sinusoid(f[:, None], a[:, None], N, RATE, initial_phase=p).sum(-2)
+            cl.sinusoid(f[:, None], a[:, None], n_samples=N, sample_rate=RATE, initial_phase=p).sum(-2)
             for f, a, p in zip(found.hz, found.amplitude, found.phase, strict=True)
         ]
     )
@@ -410,11 +414,11 @@ def test_one_of_many_is_one() -> None:
 @pytest.mark.parametrize("steps", [0, 1, 7, 33, 100, 161])
 def test_steps_are_counted_out_exactly(steps) -> None:
     sound, _, start, _ = draw_sines(2, 3, 20.0, seed=33)
-    found = fit_sinusoids(sound, start, RATE, steps)
+    found = fit_sinusoids(sound, start, RATE, steps=steps)
     assert len(found.history.losses) == len(found.history.parameters["hz"]) == steps + 1
     assert (found.hz.diff(dim=-1) >= 0).all()
     for unknown in (None, [1.0, 0.5]):
-        assert len(fit_f0(sound, 100.0, RATE, unknown, steps, n_partials=2).history.losses) == steps + 1
+        assert len(fit_f0(sound, 100.0, RATE, unknown, steps=steps, n_partials=2).history.losses) == steps + 1
     assert len(fit_frequency(sound, 100.0, RATE, steps=steps).history.losses) == steps + 1
 
 
@@ -423,7 +427,7 @@ def test_mixture_shapes() -> None:
     single = fit_sinusoids(sound[0].float(), start[0], RATE)
     assert single.hz.shape == single.phase.shape == (2,) and single.hz.dtype == torch.float32
     assert within(single.hz, hz[0], 1).all()
-    wide = fit_sinusoids(sound[:, None], start[0].expand(2, 3, 2), RATE, 20)
+    wide = fit_sinusoids(sound[:, None], start[0].expand(2, 3, 2), RATE, steps=20)
     assert wide.hz.shape == wide.amplitude.shape == (2, 3, 2) and wide.history.parameters["hz"].shape == (21, 2, 3, 2)
     shared = fit_sinusoids(sound, [440.0, 440.0], RATE)  # the same start for all, and twice the same
     assert within(shared.hz, hz, 1).all()
@@ -438,7 +442,9 @@ def test_mixture_shapes() -> None:
 @pytest.mark.parametrize(("amplitude", "n"), [(1.0, 4096), (0.2, 2000)])
 def test_the_bound_of_one_sine(hz, amplitude, n) -> None:
     variance = 24 * 0.3 / (amplitude**2 * n**3) * (RATE / (2 * np.pi)) ** 2
-    bound = cramer_rao_hz(torch.tensor([hz], dtype=torch.float64), [amplitude], 0.3, n, RATE)
+    bound = cramer_rao_hz(
+        torch.tensor([hz], dtype=torch.float64), [amplitude], noise_power=0.3, n_samples=n, sample_rate=RATE
+    )
     assert bound.dtype == torch.float64 and float(bound) == pytest.approx(math.sqrt(variance), rel=2e-3)
 
 
@@ -459,9 +465,11 @@ def test_the_bound_of_two_close_sines_and_of_a_comb_match_a_numerical_fisher_mat
         return ((a + x[2:4])[:, None] * np.sin(angle)).sum(0)
 
     expected = fisher((two, 6), noise)[:2]
-    ours = cramer_rao_hz(torch.from_numpy(hz), torch.from_numpy(a), noise, n, RATE)
+    ours = cramer_rao_hz(torch.from_numpy(hz), torch.from_numpy(a), noise_power=noise, n_samples=n, sample_rate=RATE)
     np.testing.assert_allclose(ours, expected, rtol=1e-4)
-    far = cramer_rao_hz(torch.tensor([1000.0, 3000.0]).double(), torch.from_numpy(a), noise, n, RATE)
+    far = cramer_rao_hz(
+        torch.tensor([1000.0, 3000.0]).double(), torch.from_numpy(a), noise_power=noise, n_samples=n, sample_rate=RATE
+    )
     assert (ours > 1.2 * far).all()  # close neighbours cost
 
     order, weights = np.array([1, 2, 3]), np.array([0.0, 0.5, 1.0])
@@ -470,7 +478,14 @@ def test_the_bound_of_two_close_sines_and_of_a_comb_match_a_numerical_fisher_mat
         angle = 2 * np.pi * order[1:, None] * (300.0 + x[0]) * t + x[3:, None]
         return ((weights[1:] + x[1:3])[:, None] * np.sin(angle)).sum(0)
 
-    ours = cramer_rao_hz(torch.from_numpy(300.0 * order), torch.from_numpy(weights), noise, n, RATE, harmonic=True)
+    ours = cramer_rao_hz(
+        torch.from_numpy(300.0 * order),
+        torch.from_numpy(weights),
+        noise_power=noise,
+        n_samples=n,
+        sample_rate=RATE,
+        harmonic=True,
+    )
     assert ours.shape == () and float(ours) == pytest.approx(fisher((comb, 5), noise)[0], rel=1e-4)
 
 
@@ -480,13 +495,13 @@ def test_the_bound_of_a_comb_in_closed_form() -> None:
     a = 1 / order
     variance = 24 * 0.2 / (float((order * a).square().sum()) * N**3) * (RATE / (2 * np.pi)) ** 2
     f = 437.0 * torch.stack([order, 1.1 * order])
-    bound = cramer_rao_hz(f, a, [0.2, 0.2], N, RATE, harmonic=True)
+    bound = cramer_rao_hz(f, a, noise_power=[0.2, 0.2], n_samples=N, sample_rate=RATE, harmonic=True)
     assert bound.shape == (2,)
     np.testing.assert_allclose(bound, math.sqrt(variance), rtol=2e-2)
 
 
 def test_the_bound_broadcasts() -> None:
-    bound = cramer_rao_hz([[100.0, 900.0]], [1.0, 1.0], [[0.1], [0.4]], N, RATE)
+    bound = cramer_rao_hz([[100.0, 900.0]], [1.0, 1.0], noise_power=[[0.1], [0.4]], n_samples=N, sample_rate=RATE)
     assert bound.shape == (2, 1, 2) and bound.dtype == torch.float32
     torch.testing.assert_close(bound[1], 2 * bound[0])
 
@@ -496,8 +511,10 @@ def test_the_spread_of_a_polished_peak_is_the_bound(snr_db) -> None:
     g = torch.Generator().manual_seed(41)
     hz = torch.full((200, 1), 1234.5, dtype=torch.float64)
     sound = noisy(direct(hz, np.ones((200, 1)), np.linspace(-3, 3, 200)[:, None], n=1024), snr_db, g)
-    error = fit_frequency(sound, 100.0, RATE, "fft_peak", 200).hz - hz[:, 0]
-    bound = float(cramer_rao_hz([1234.5], [1.0], 0.5 * 10 ** (-snr_db / 10), 1024, RATE))
+    error = fit_frequency(sound, 100.0, RATE, "fft_peak", steps=200).hz - hz[:, 0]
+    bound = float(
+        cramer_rao_hz([1234.5], [1.0], noise_power=0.5 * 10 ** (-snr_db / 10), n_samples=1024, sample_rate=RATE)
+    )
     assert float(error.std()) == pytest.approx(bound, rel=0.15)
     assert abs(float(error.mean())) < 3 * bound / math.sqrt(200)
 
@@ -507,7 +524,7 @@ def test_share_within_is_the_normal_distribution() -> None:
     for cents in (1.0, 50.0):
         half = f * (2 ** (cents / 1200) - 1)
         expected = scipy.stats.norm.cdf(half / d) - scipy.stats.norm.cdf(-half / d)
-        np.testing.assert_allclose(share_within(d, f, cents), expected, rtol=1e-9)
+        np.testing.assert_allclose(share_within(d, f, cents=cents), expected, rtol=1e-9)
 
 
 # --- bad input ---
@@ -599,7 +616,7 @@ def test_a_wrong_number_of_partials_is_refused(call, message) -> None:
 )
 def test_the_bound_refuses_bad_input(hz, amplitude, noise, more, message) -> None:
     with pytest.raises(ValueError, match=message):
-        cramer_rao_hz(hz, amplitude, noise, **({"n_samples": 256, "sample_rate": RATE} | more))
+        cramer_rao_hz(hz, amplitude, noise_power=noise, **({"n_samples": 256, "sample_rate": RATE} | more))
 
 
 @pytest.mark.parametrize(
@@ -615,4 +632,4 @@ def test_the_bound_refuses_bad_input(hz, amplitude, noise, more, message) -> Non
 )
 def test_the_share_refuses_bad_input(deviation, hz, cents, message) -> None:
     with pytest.raises(ValueError, match=message):
-        share_within(deviation, hz, cents)
+        share_within(deviation, hz, cents=cents)

@@ -14,7 +14,7 @@ from course_lib.fitting.losses import multiscale_spectral_loss, spectral_l1, wav
 from course_lib.synths.oscillator import sinusoid
 
 RATE, N = 8000, 256
-TARGET = sinusoid(torch.tensor(440.0, dtype=torch.float64), 1.0, N, RATE)
+TARGET = sinusoid(torch.tensor(440.0, dtype=torch.float64), 1.0, n_samples=N, sample_rate=RATE)
 GRID = torch.linspace(200, 900, 301, dtype=torch.float64)
 
 

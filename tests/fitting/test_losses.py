@@ -197,9 +197,9 @@ def test_a_fixed_target_bad_input(call, message):
 
 
 def test_a_fit_takes_the_quick_form_by_itself():
-    target = cl.sinusoid(440.0, 0.5, 2000, 16_000)
+    target = cl.sinusoid(440.0, 0.5, n_samples=2000, sample_rate=16_000)
     histories = [
-        cl.fit(cl.Oscillator(430.0, 0.2, 2000, 16_000), target, loss, steps=10, progress=False)
+        cl.fit(cl.Oscillator(430.0, 0.2, n_samples=2000, sample_rate=16_000), target, loss, steps=10, progress=False)
         for loss in (cl.multiscale_spectral_loss, lambda p, t: cl.multiscale_spectral_loss(p, t))
     ]
     assert histories[0].losses == pytest.approx(histories[1].losses, rel=1e-2)

@@ -148,7 +148,8 @@ def answers() -> Any:
         "def unready(x):\n    raise NotImplementedError('write your answer here')\ndef odd():\n    return object()",
         "def fail(x):\n    raise ValueError('frequency_hz must be positive')\nvalue = [1, np.float32(2)]\nlater = ...",
         "def spoil(x):\n    x += 1\n    return x\ndef dice():\n    return torch.rand(3)",
-        "def hang():\n    while True: pass\ndef tone(f0):\n    return sinusoid(f0, 0.5, 8000, 16000)",
+        "def hang():\n    while True: pass\n"
+        "def tone(f0):\n    return sinusoid(f0, 0.5, n_samples=8000, sample_rate=16000)",
         "thing = object()\nprint('hello')\n1 / 0",
     ]
     names = "square both unready odd fail value later spoil dice hang tone thing nowhere".split()

@@ -89,7 +89,9 @@ def assert_page_sounds_as_the_library(
         state,
     )
     if part == 0:
-        ours = harmonic_synth(controls.f0_hz, controls.amplitude, controls.distribution, n_samples, 16000)
+        ours = harmonic_synth(
+            controls.f0_hz, controls.amplitude, controls.distribution, n_samples=n_samples, sample_rate=16000
+        )
     else:
         ours = shape_noise(page_noise(n_samples), controls.noise_magnitudes)
     sound = torch.tensor(page)

@@ -21,7 +21,7 @@ def tone(seconds: float = 1.0, hz: float = 220.0, level: float = 0.3, n: int = 5
     shares = torch.zeros(frames, 60)
     shares[:, :n] = 1 / n
     f0 = torch.full((frames,), hz)
-    return harmonic_synth(f0, torch.full((frames,), level), shares, frames * 64, 16000), f0
+    return harmonic_synth(f0, torch.full((frames,), level), shares, n_samples=frames * 64, sample_rate=16000), f0
 
 
 def performance(name: str, instrument: str, seed: int) -> Performance:

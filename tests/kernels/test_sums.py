@@ -25,7 +25,7 @@ def controls(n_frames, k, lead=(), seed=0, low=30.0, high=3000.0, rests=0.0, dty
 
 
 def sound_and_gradients(values, n, method, mask=True, seed=0):
-    sound = cl.harmonic_synth(*values, n, SR, mask=mask, method=method)
+    sound = cl.harmonic_synth(*values, n_samples=n, sample_rate=SR, mask=mask, method=method)
     weight = torch.from_numpy(np.random.default_rng(seed + 1).uniform(-1, 1, tuple(sound.shape))).to(sound)
     return [sound.detach(), *torch.autograd.grad((sound * weight).sum(), values)]
 
@@ -111,7 +111,7 @@ def test_every_number_of_harmonics_has_enough_steps():
 @settings(max_examples=100)
 def test_frames_own_every_sample_once(n_frames, extra):
     n = n_frames + extra
-    frames = frames_of(n_frames, n, torch.device("cpu"))
+    frames = frames_of(n_frames=n_frames, n_samples=n, device=torch.device("cpu"))
     owner = np.arange(n) * n_frames // n
     assert frames.length.tolist() == np.bincount(owner, minlength=n_frames).tolist()
     assert frames.hop == max(frames.length.tolist()) and frames.even == (n % n_frames == 0)
@@ -121,8 +121,8 @@ def test_frames_own_every_sample_once(n_frames, extra):
 
 def test_gradcheck():
     f0, a, d = controls(3, 4, (2,), seed=3)
-    assert torch.autograd.gradcheck(lambda *x: cl.harmonic_synth(*x, 11, SR), (f0, a, d))
-    assert torch.autograd.gradcheck(lambda *x: cl.harmonic_synth(*x, 12, SR), (f0, a, d))
+    assert torch.autograd.gradcheck(lambda *x: cl.harmonic_synth(*x, n_samples=11, sample_rate=SR), (f0, a, d))
+    assert torch.autograd.gradcheck(lambda *x: cl.harmonic_synth(*x, n_samples=12, sample_rate=SR), (f0, a, d))
 
 
 def test_only_the_gradients_that_are_asked_for():
@@ -130,16 +130,19 @@ def test_only_the_gradients_that_are_asked_for():
     for wanted in ((f0,), (a,), (d,)):
         kept = [x if x is wanted[0] else x.detach() for x in (f0, a, d)]
         pair = [
-            torch.autograd.grad(cl.harmonic_synth(*kept, 90, SR, method=m).sum(), wanted) for m in harmonic_methods()
+            torch.autograd.grad(cl.harmonic_synth(*kept, n_samples=90, sample_rate=SR, method=m).sum(), wanted)
+            for m in harmonic_methods()
         ]
         torch.testing.assert_close(*pair, atol=1e-9, rtol=1e-9)
-    assert not cl.harmonic_synth(f0.detach(), a.detach(), d.detach(), 90, SR).requires_grad
+    assert not cl.harmonic_synth(f0.detach(), a.detach(), d.detach(), n_samples=90, sample_rate=SR).requires_grad
 
 
 def test_a_rest_has_no_pitch_to_learn():
     f0 = torch.tensor([200.0, 0.0, 0.0, 300.0], dtype=D, requires_grad=True)
     for method in harmonic_methods():
-        sound = cl.harmonic_synth(f0, torch.ones(4, dtype=D), torch.ones(4, 3, dtype=D), 400, SR, method=method)
+        sound = cl.harmonic_synth(
+            f0, torch.ones(4, dtype=D), torch.ones(4, 3, dtype=D), n_samples=400, sample_rate=SR, method=method
+        )
         (grad,) = torch.autograd.grad(sound.square().sum() + sound.sum(), f0)
         assert grad[1] == grad[2] == 0 and grad[0] != 0 and torch.isfinite(grad).all()
         assert (sound[100:201] == 0).all() and (sound[1:100] != 0).any() and (sound[201:300] != 0).any()
@@ -150,15 +153,15 @@ def test_a_rest_has_no_pitch_to_learn():
 def test_signal_to_noise_above_125_db(seconds, rate):
     n, n_frames = seconds * rate, seconds * 25
     f0, a, d = (x.detach().float() for x in controls(n_frames, 60, seed=1, low=100.0, high=350.0))
-    exact = cl.harmonic_synth(f0.double(), a.double(), d.double(), n, rate)
-    assert snr_db(cl.harmonic_synth(f0, a, d, n, rate), exact) > 125
+    exact = cl.harmonic_synth(f0.double(), a.double(), d.double(), n_samples=n, sample_rate=rate)
+    assert snr_db(cl.harmonic_synth(f0, a, d, n_samples=n, sample_rate=rate), exact) > 125
 
 
 def test_an_hour_is_as_exact_as_a_second():
     """The last samples of an hour of 440.1 Hz, against whole numbers: 4401 tenths of a hertz."""
     n = 3600 * SR
     f0, one = torch.tensor([440.1], dtype=D), torch.ones(1, dtype=D)
-    sound = cl.harmonic_synth(f0, one, torch.ones(1, 1, dtype=D), n, SR)
+    sound = cl.harmonic_synth(f0, one, torch.ones(1, 1, dtype=D), n_samples=n, sample_rate=SR)
     m = np.arange(n - 1000, n)
     exact = np.sin(2 * np.pi * (m * 4401 % (10 * SR)) / (10 * SR))
     assert np.abs(sound[-1000:].numpy() - exact).max() < 1e-7
@@ -168,7 +171,9 @@ def test_an_hour_of_many_frames_in_single_precision():
     n_frames = 3600 * 10
     shares = torch.zeros(n_frames, 1)
     shares[-3:] = 1  # all is silent but the end
-    sound = cl.harmonic_synth(torch.full((n_frames,), 440.0), torch.ones(n_frames), shares, 3600 * 1600, 1600)
+    sound = cl.harmonic_synth(
+        torch.full((n_frames,), 440.0), torch.ones(n_frames), shares, n_samples=3600 * 1600, sample_rate=1600
+    )
     m = np.arange(3600 * 1600 - 300, 3600 * 1600)
     assert np.abs(sound[-300:].numpy() - np.sin(2 * np.pi * (m * 440 % 1600) / 1600)).max() < 1e-6
 
@@ -176,36 +181,36 @@ def test_an_hour_of_many_frames_in_single_precision():
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_half_precision_is_computed_in_single(dtype):
     f0, a, d = controls(6, 5, seed=4, low=100.0, high=1000.0, dtype=dtype)
-    sound = cl.harmonic_synth(f0, a, d, 600, SR)
+    sound = cl.harmonic_synth(f0, a, d, n_samples=600, sample_rate=SR)
     assert sound.dtype == dtype
     sound.float().sum().backward()
     assert all(x.grad.dtype == dtype and torch.isfinite(x.grad).all() for x in (f0, a, d))
     shares = (a.unsqueeze(-1) * d).detach().float()
-    full = cl.harmonic_synth(f0.detach().float(), torch.ones(6), shares, 600, SR)
+    full = cl.harmonic_synth(f0.detach().float(), torch.ones(6), shares, n_samples=600, sample_rate=SR)
     torch.testing.assert_close(sound.detach().float(), full, atol=0.03, rtol=0.01)
 
 
 def test_autocast_does_not_reach_inside():
     f0, a, d = (x.detach().float() for x in controls(6, 5, seed=4))
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        inside = cl.harmonic_synth(f0, a, d, 600, SR)
-    torch.testing.assert_close(inside, cl.harmonic_synth(f0, a, d, 600, SR), atol=0, rtol=0)
+        inside = cl.harmonic_synth(f0, a, d, n_samples=600, sample_rate=SR)
+    torch.testing.assert_close(inside, cl.harmonic_synth(f0, a, d, n_samples=600, sample_rate=SR), atol=0, rtol=0)
 
 
 def test_a_second_derivative_is_refused_in_words():
     f0, a, d = controls(3, 4)
-    sound = cl.harmonic_synth(f0, a, d, 90, SR)
+    sound = cl.harmonic_synth(f0, a, d, n_samples=90, sample_rate=SR)
     (first,) = torch.autograd.grad(sound.square().sum(), a, create_graph=True)
     with pytest.raises(NotImplementedError, match='method="reference"'):
         first.sum().backward()
-    sound = cl.harmonic_synth(f0, a, d, 90, SR, method="reference")
+    sound = cl.harmonic_synth(f0, a, d, n_samples=90, sample_rate=SR, method="reference")
     (first,) = torch.autograd.grad(sound.square().sum(), a, create_graph=True)
     assert torch.isfinite(torch.autograd.grad(first.sum(), a)[0]).all()
 
 
 def test_backward_twice_through_one_graph():
     f0, a, d = controls(3, 4)
-    sound = cl.harmonic_synth(f0, a, d, 90, SR)
+    sound = cl.harmonic_synth(f0, a, d, n_samples=90, sample_rate=SR)
     first = torch.autograd.grad(sound.sum(), d, retain_graph=True)[0]
     torch.testing.assert_close(torch.autograd.grad(sound.sum(), d)[0], first)
 
@@ -213,7 +218,7 @@ def test_backward_twice_through_one_graph():
 @pytest.mark.parametrize("method", ["quick", "", None, 3])
 def test_unknown_method_lists_the_names(method):
     with pytest.raises(ValueError, match="choose one of fast, reference"):
-        cl.harmonic_synth([200.0], [1.0], [[1.0]], 10, SR, method=method)
+        cl.harmonic_synth([200.0], [1.0], [[1.0]], n_samples=10, sample_rate=SR, method=method)
 
 
 @pytest.mark.parametrize("method", ["fast", "reference"])
@@ -231,7 +236,9 @@ def test_unknown_method_lists_the_names(method):
 )
 def test_bad_input_whatever_the_method(method, f0, a, d, message):
     with pytest.raises(ValueError, match=message):
-        cl.harmonic_synth(torch.tensor(f0), torch.tensor(a), torch.tensor(d), 100, SR, method=method)
+        cl.harmonic_synth(
+            torch.tensor(f0), torch.tensor(a), torch.tensor(d), n_samples=100, sample_rate=SR, method=method
+        )
 
 
 # --- free partials --------------------------------------------------------------------------------------------
@@ -246,7 +253,7 @@ def test_free_partials_same_sound_and_gradients(n_frames, k, extra, lead, seed):
     f = (f0.detach().unsqueeze(-1) * (1 + 3 * d.detach().abs())).where(d.detach() > -0.8, 0.0).requires_grad_()
     pair = []
     for method in harmonic_methods():
-        sound = cl.additive_synth(f, d, n_frames + extra, SR, method=method)
+        sound = cl.additive_synth(f, d, n_samples=n_frames + extra, sample_rate=SR, method=method)
         weight = torch.linspace(-1, 1, sound.numel(), dtype=D).view_as(sound)
         pair.append([sound.detach(), *torch.autograd.grad((sound * weight).sum(), (f, d))])
     for got, want in zip(*pair, strict=True):
@@ -255,15 +262,17 @@ def test_free_partials_same_sound_and_gradients(n_frames, k, extra, lead, seed):
 
 def test_free_partials_in_any_block_and_broadcast(monkeypatch):
     f, a = torch.rand(2, 30, 5, dtype=D) * 4000, torch.rand(30, 5, dtype=D, requires_grad=True)
-    whole = cl.additive_synth(f, a, 900, SR)
-    torch.testing.assert_close(whole, cl.additive_synth(f, a, 900, SR, method="reference"), atol=1e-9, rtol=0)
+    whole = cl.additive_synth(f, a, n_samples=900, sample_rate=SR)
+    torch.testing.assert_close(
+        whole, cl.additive_synth(f, a, n_samples=900, sample_rate=SR, method="reference"), atol=1e-9, rtol=0
+    )
     monkeypatch.setitem(additive.BLOCK, "cpu", 1000)
-    torch.testing.assert_close(cl.additive_synth(f, a, 900, SR), whole, atol=1e-12, rtol=0)
+    torch.testing.assert_close(cl.additive_synth(f, a, n_samples=900, sample_rate=SR), whole, atol=1e-12, rtol=0)
     (first,) = torch.autograd.grad(whole.square().sum(), a, create_graph=True)
     with pytest.raises(NotImplementedError, match="no second derivative"):
         first.sum().backward()
     with pytest.raises(ValueError, match="choose one of fast, reference"):
-        cl.additive_synth(f, a, 900, SR, method="slow")
+        cl.additive_synth(f, a, n_samples=900, sample_rate=SR, method="slow")
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")

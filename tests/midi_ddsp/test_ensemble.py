@@ -38,7 +38,7 @@ def test_the_ends_the_middle_and_the_law():
 @pytest.mark.parametrize(("n", "places"), [(1, [0]), (2, [-0.8, 0.8]), (3, [-0.8, 0, 0.8])])
 def test_voices_stand_evenly(n, places):
     assert even_pans(n).tolist() == pytest.approx(places)
-    assert even_pans(4, 0.0).tolist() == [0, 0, 0, 0]
+    assert even_pans(4, width=0.0).tolist() == [0, 0, 0, 0]
 
 
 def test_a_mix_is_the_sum_of_its_voices_by_hand():
@@ -123,7 +123,7 @@ def test_what_cannot_be_mixed_is_refused(stems, options, part):
 
 def test_a_width_beyond_the_stage_is_refused():
     with pytest.raises(ValueError, match="width"):
-        even_pans(3, 1.5)
+        even_pans(3, width=1.5)
 
 
 def test_a_retuned_chord_is_a_chord_of_whole_numbers():

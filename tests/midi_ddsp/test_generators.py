@@ -67,7 +67,7 @@ def band() -> Players:
 
 def test_features_say_what_the_score_says() -> None:
     plan = NotePlan(NOTES, KNOBS)
-    features = plan.features(0, 400)
+    features = plan.features(first=0, count=400)
     assert features.shape == (400, len(FEATURES)) and features.abs().max() <= 1.1
     column = {name: features[:, i] for i, name in enumerate(FEATURES)}
     frames = note_frames(NOTES, 400)
@@ -85,10 +85,10 @@ def test_features_say_what_the_score_says() -> None:
 
 def test_a_stretch_of_features_is_cut_from_the_whole() -> None:
     plan = NotePlan(NOTES, KNOBS)
-    whole = plan.features(0, 400)
+    whole = plan.features(first=0, count=400)
     for first, count in ((0, 1), (24, 3), (120, 100), (350, 50)):
-        assert torch.equal(plan.features(first, count), whole[first : first + count])
-    assert plan.note_index(0, 400)[0] == 0 and plan.note_index(349, 1) == 2
+        assert torch.equal(plan.features(first=first, count=count), whole[first : first + count])
+    assert plan.note_index(first=0, count=400)[0] == 0 and plan.note_index(first=349, count=1) == 2
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_classes_are_cents() -> None:
 
 def test_playing_steps_through_the_network_that_was_trained(band: Players) -> None:
     """Frame by frame, by hand, equals the GRU over the whole, told what was drawn."""
-    features = NotePlan(NOTES, KNOBS).features(0, 120)
+    features = NotePlan(NOTES, KNOBS).features(first=0, count=120)
     instrument_id = band.pitch.indices(["violin"])
     (semitones,) = band.pitch.generate([features], instrument_id, torch.Generator().manual_seed(0), nucleus=1e-6)
     drawn = pitch_class(semitones)
@@ -119,7 +119,7 @@ def test_playing_steps_through_the_network_that_was_trained(band: Players) -> No
 
 
 def test_pitch_runs_through_stretches_and_follows_its_seed(band: Players) -> None:
-    features = NotePlan(NOTES, KNOBS).features(0, 200)
+    features = NotePlan(NOTES, KNOBS).features(first=0, count=200)
     instrument_id = band.pitch.indices(["flute"])
 
     def drawn(parts: list[torch.Tensor], seed: int) -> torch.Tensor:
@@ -134,7 +134,7 @@ def test_pitch_runs_through_stretches_and_follows_its_seed(band: Players) -> Non
 def test_a_blind_network_is_never_told(band: Players) -> None:
     torch.manual_seed(0)
     blind = PitchGenerator(replace(PITCH, feedback=False, regression=True)).eval()
-    features = NotePlan(NOTES, KNOBS).features(0, 60)
+    features = NotePlan(NOTES, KNOBS).features(first=0, count=60)
     (played,) = blind.generate([features], blind.indices(["flute"]), torch.Generator().manual_seed(0))
     with torch.no_grad():
         told = blind(features[None], torch.full((1, 60), UNKNOWN), blind.indices(["flute"]))[0, :, 0]
@@ -178,7 +178,7 @@ def test_the_level_that_is_asked_for_is_where_it_begins() -> None:
     for asked in (0.2, 0.5, 0.9):
         knobs = torch.tensor([[asked, 0.2, 0.4, 0.3, 0.3, 0.6]])
         plan = NotePlan([Note(0, 1.0, 60)], knobs)
-        raw = model(plan.features(0, 400)[None], torch.zeros(1, 400), torch.tensor([0]))
+        raw = model(plan.features(first=0, count=400)[None], torch.zeros(1, 400), torch.tensor([0]))
         controls = model.controls(raw, torch.full((1, 400), 261.6))
         level = 20 * torch.log10(controls.amplitude[0].detach())
         assert float(level[50:200].mean()) == pytest.approx((asked - 1.5) * 60, abs=8)

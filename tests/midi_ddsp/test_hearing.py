@@ -51,7 +51,9 @@ def test_127_numbers_a_frame() -> None:
 
 def test_features_read_the_level_of_every_harmonic() -> None:
     sound, f0 = tone(1.0, 220.0, 0.5)
-    levels = (SpectralFeatures(16000, 250, 60)(sound[None], f0[None])[0, 125] - 1) * 100  # dB
+    levels = (
+        SpectralFeatures(sample_rate=16000, frame_rate=250, n_harmonics=60)(sound[None], f0[None])[0, 125] - 1
+    ) * 100  # dB
     assert levels[0].item() == pytest.approx(20 * np.log10(0.5), abs=0.3)
     assert levels[1:6].numpy() == pytest.approx(np.full(5, -20.0), abs=0.5)
     assert levels[8:36].max() < -60  # no harmonics there
@@ -73,11 +75,13 @@ def test_before_training_a_harmonic_is_as_loud_as_it_was_measured() -> None:
 
 def test_features_follow_the_pitch_and_rests_have_none() -> None:
     sound, f0 = tone(0.4)
-    features = SpectralFeatures(16000, 250, 60)(sound[None], torch.zeros(1, 100))[0]
+    features = SpectralFeatures(sample_rate=16000, frame_rate=250, n_harmonics=60)(sound[None], torch.zeros(1, 100))[0]
     assert (features[:, :121] == 0).all()
-    assert SpectralFeatures(16000, 250, 60, "mel")(sound[None], f0[None]).shape == (1, 100, 64)
+    assert SpectralFeatures(sample_rate=16000, frame_rate=250, n_harmonics=60, kind="mel")(
+        sound[None], f0[None]
+    ).shape == (1, 100, 64)
     with pytest.raises(ValueError, match="harmonic"):
-        SpectralFeatures(16000, 250, 60, "cepstrum")
+        SpectralFeatures(sample_rate=16000, frame_rate=250, n_harmonics=60, kind="cepstrum")
 
 
 def test_instruments_are_told_apart_and_unknown_ones_are_any() -> None:
@@ -251,11 +255,11 @@ def test_a_sound_without_a_score_has_its_notes_found() -> None:
 def test_the_residual_is_what_is_not_harmonic() -> None:
     sound, f0 = tone(1.0, 300.0)
     noise = 0.01 * (torch.rand(16000, generator=torch.Generator().manual_seed(0)) - 0.5)
-    left = remove_harmonics(sound + noise, f0, 60, 16000)[2000:-2000]
+    left = remove_harmonics(sound + noise, f0, 60, sample_rate=16000)[2000:-2000]
     assert 0.5 < left.std() / noise.std() < 1.05  # noise near a harmonic goes with it
-    assert remove_harmonics(sound, f0, 60, 16000)[2000:-2000].abs().max() < 1e-3
-    assert torch.equal(remove_harmonics(noise, torch.zeros(10), 5, 16000), noise)
-    assert measure_harmonics(sound + noise, f0, 5, 16000)[125].sum().item() == pytest.approx(0.3, abs=0.01)
+    assert remove_harmonics(sound, f0, 60, sample_rate=16000)[2000:-2000].abs().max() < 1e-3
+    assert torch.equal(remove_harmonics(noise, torch.zeros(10), 5, sample_rate=16000), noise)
+    assert measure_harmonics(sound + noise, f0, 5, sample_rate=16000)[125].sum().item() == pytest.approx(0.3, abs=0.01)
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,7 @@ def test_peak_position(length, at):
 @pytest.mark.parametrize("length", [100, 150, 200, 300, 600, 900])
 def test_a_sine_vibrato_of_a_semitones_gives_3_75_times_a(variant, length):
     for depth in (0.05, 0.2, 0.5):
-        value = float(vibrato(bent(wave(length, depth)), 69, 250, variant))
+        value = float(vibrato(bent(wave(length, depth)), 69, frame_rate=250, variant=variant))
         assert value == pytest.approx(3.75 * depth, rel=0.02)
 
 
@@ -93,7 +93,7 @@ def test_less_than_one_cycle_is_no_vibrato():
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_a_glide_alone_is_no_vibrato(variant):
     glide = torch.linspace(-0.5, 0.5, 300, dtype=D)
-    assert float(vibrato(bent(glide), 69, 250, variant)) == pytest.approx(0, abs=1e-9)
+    assert float(vibrato(bent(glide), 69, frame_rate=250, variant=variant)) == pytest.approx(0, abs=1e-9)
 
 
 def test_a_glide_hides_a_vibrato_from_the_original_only():

@@ -94,10 +94,10 @@ def test_a_varied_vibrato_is_what_the_formula_reads(annotations: Parts) -> None:
 
 def test_places_are_drawn_where_a_stretch_fits(annotations: Parts) -> None:
     prepared = prepare(annotations["train"])
-    for one, first in draw_places(prepared, 20, 200, torch.Generator().manual_seed(0)):
+    for one, first in draw_places(prepared, batch=20, n_frames=200, generator=torch.Generator().manual_seed(0)):
         assert 0 <= first <= len(one) - 200
     with pytest.raises(ValueError, match="fewer than the 10000"):
-        draw_places(prepared, 1, 10_000, torch.Generator())
+        draw_places(prepared, batch=1, n_frames=10_000, generator=torch.Generator())
 
 
 def test_annotations_are_heard_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,7 +126,7 @@ def test_each_loss_reaches_every_weight_it_belongs_to_and_no_other(annotations: 
     torch.manual_seed(0)
     rivals = AdversarialTraining(SynthesisGenerator(SYNTHESIS), Adversary(126, channels=8, blocks=2))
     prepared = prepare(annotations["train"][:1])[0]
-    features = prepared.plan.features(0, 128)[None]
+    features = prepared.plan.features(first=0, count=128)[None]
     real = ToneControls(*(x[None, :128] for x in prepared.annotated.controls))
 
     def touched(loss: str) -> tuple[bool, ...]:

@@ -32,7 +32,7 @@ def write_piece(folder, codes=("vn", "vc"), piece="01_Jupiter"):
         amplitude = 0.3 * (frames > 0).float()
         shares = torch.tensor([0.5, 0.3, 0.2]).expand(len(frames), 3)
         f0 = torch.where(frames > 0, frames, 440.0 / number)
-        audio = cl.harmonic_synth(f0, amplitude, shares, int(SECONDS * FILE_RATE), FILE_RATE)
+        audio = cl.harmonic_synth(f0, amplitude, shares, n_samples=int(SECONDS * FILE_RATE), sample_rate=FILE_RATE)
         soundfile.write(where / f"AuSep_{number}_{code}_{piece}.wav", audio.numpy(), FILE_RATE)
         lines = [f"{onset}\t{hz / number}\t{duration}" for onset, hz, duration in NOTES]
         (where / f"Notes_{number}_{code}_{piece}.txt").write_text("\n".join(lines) + "\n")

@@ -65,7 +65,15 @@ def test_raw_numbers_become_controls_in_order() -> None:
 
 @pytest.mark.parametrize("method", ["fast", "reference"])
 def test_a_sound_may_begin_at_any_phase(method: str) -> None:
-    got = harmonic_synth(torch.full((4,), 1000.0), torch.ones(4), torch.ones(4, 1), 320, RATE, method=method, turns=0.3)
+    got = harmonic_synth(
+        torch.full((4,), 1000.0),
+        torch.ones(4),
+        torch.ones(4, 1),
+        n_samples=320,
+        sample_rate=RATE,
+        method=method,
+        turns=0.3,
+    )
     want = np.sin(2 * np.pi * (0.3 + 1000 * np.arange(320) / RATE))
     np.testing.assert_allclose(got.numpy(), want, atol=2e-5)
 
@@ -75,7 +83,7 @@ def test_a_sound_may_begin_at_any_phase(method: str) -> None:
 def test_a_tone_is_the_sum_of_what_the_synths_make(lead: tuple[int, ...], n_samples: int) -> None:
     c, room = controls(50, *lead), response()
     parts = tone(c, n_samples=n_samples, sample_rate=RATE, room=room, generator=seeded())
-    harmonic = harmonic_synth(*c[:3], n_samples, RATE)
+    harmonic = harmonic_synth(*c[:3], n_samples=n_samples, sample_rate=RATE)
     noise = filtered_noise(c.noise_magnitudes, n_samples, seeded())
     assert torch.equal(parts.harmonic, harmonic) and torch.equal(parts.noise, noise)
     assert torch.equal(parts.sound, reverb(harmonic + noise, room))

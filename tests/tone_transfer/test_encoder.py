@@ -32,7 +32,7 @@ def tone(harmonics: int, seed: int) -> Recording:
 def test_coefficients_are_librosas():
     rng = np.random.default_rng(0)
     sound = rng.uniform(-0.5, 0.5, 8000).astype(np.float32)
-    ours = TimbreEncoder(16000, 250).coefficients(torch.from_numpy(sound)[None], 125)[0]
+    ours = TimbreEncoder(sample_rate=16000, frame_rate=250).coefficients(torch.from_numpy(sound)[None], 125)[0]
     power = np.abs(librosa.stft(sound, n_fft=1024, hop_length=64, pad_mode="constant")) ** 2
     mel = librosa.feature.melspectrogram(S=power, sr=16000, n_mels=128, fmin=20)
     want = librosa.feature.mfcc(S=np.log(mel + 1e-6), n_mfcc=30, dct_type=2, norm="ortho")[:, :125]

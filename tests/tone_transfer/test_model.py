@@ -169,7 +169,7 @@ def record(folder: Path, name: str, seconds: float = 3.0, labels: bool = True, f
     """A note of one harmonic synth, with its pitch beside it."""
     n = round(seconds * 250)
     f0 = f0_hz * (1.0 + 0.01 * torch.sin(torch.arange(n) / 10))
-    sound = harmonic_synth(f0, torch.full((n,), 0.3), torch.full((n, 4), 0.25), n * 64, 16_000)
+    sound = harmonic_synth(f0, torch.full((n,), 0.3), torch.full((n, 4), 0.25), n_samples=n * 64, sample_rate=16_000)
     soundfile.write(folder / f"{name}.flac", sound.numpy(), 16_000)
     if labels:
         np.save(folder / f"{name}.f0.npy", f0.numpy())

@@ -115,9 +115,11 @@ def test_the_phase_is_carried_over_rests_and_for_minutes() -> None:
 
 def test_stretches_cover_everything_once() -> None:
     for n, length, margin in [(1, 5, 2), (10, 5, 3), (11, 5, 100), (10, 1, 0)]:
-        owned = [i for own, _ in stretches(n, length, margin) for i in range(own.start, own.stop)]
+        owned = [
+            i for own, _ in stretches(n_frames=n, length=length, margin=margin) for i in range(own.start, own.stop)
+        ]
         assert owned == list(range(n))
-        for own, wide in stretches(n, length, margin):
+        for own, wide in stretches(n_frames=n, length=length, margin=margin):
             assert wide.start == max(0, own.start - margin) and wide.stop == min(n, own.stop + margin)
 
 
@@ -125,7 +127,7 @@ def test_stretches_cover_everything_once() -> None:
 
 
 def test_finds_notes_and_rests() -> None:
-    heard, remarks = listen_to(torch.from_numpy(melody()), RATE, 250)
+    heard, remarks = listen_to(torch.from_numpy(melody()), sample_rate=RATE, frame_rate=250)
     assert not remarks
     t = torch.arange(len(heard.gate)) / 250
     inside = ((t > 0.06) & (t < 0.44)) | ((t > 0.71) & (t < 0.99)) | ((t > 1.26) & (t < 1.64))
@@ -139,7 +141,7 @@ def test_finds_notes_and_rests() -> None:
 
 def test_measures_the_loudness_of_the_whole_however_soft() -> None:
     sound = torch.from_numpy(np.tile(melody(), 6))  # more than one stretch
-    heard, _ = listen_to(sound * 1e-2, RATE, 250)
+    heard, _ = listen_to(sound * 1e-2, sample_rate=RATE, frame_rate=250)
     n = len(heard.loudness_db)
     whole = loudness_db(torch.nn.functional.pad(sound * 1e-2, (0, n * 64 - len(sound))), RATE, floor_db=-160.0)
     loud = heard.sounding
@@ -266,7 +268,7 @@ def test_statistics_of_an_instrument() -> None:
 def test_reads_what_it_wrote(tmp_path: Path, suffix: str, rate: int) -> None:
     sound = np.tile(melody(rate), 3)
     write_sound(tmp_path / f"a{suffix}", sound, rate)
-    back = read_sound(tmp_path / f"a{suffix}", RATE, 600.0)
+    back = read_sound(tmp_path / f"a{suffix}", sample_rate=RATE, longest_s=600.0)
     wanted = np.tile(melody(), 3)
     assert abs(len(back.audio) - len(wanted)) <= 1 and back.file_rate == rate and back.channels == 1
     n = min(len(back.audio), len(wanted))
@@ -282,7 +284,9 @@ def test_channels_are_averaged_unless_they_cancel(tmp_path: Path) -> None:
         ("six", np.stack([x] * 6, 1), x),
     ]:
         soundfile.write(tmp_path / f"{name}.wav", stereo, RATE, subtype="FLOAT")
-        np.testing.assert_allclose(read_sound(tmp_path / f"{name}.wav", RATE, 600.0).audio, wanted, atol=1e-6)
+        np.testing.assert_allclose(
+            read_sound(tmp_path / f"{name}.wav", sample_rate=RATE, longest_s=600.0).audio, wanted, atol=1e-6
+        )
 
 
 def test_counts_flat_tops() -> None:

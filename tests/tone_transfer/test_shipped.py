@@ -18,7 +18,10 @@ PERFORMANCES = ROOT / "data" / "performances"
 
 @pytest.fixture(scope="module", params=instrument_names())
 def shipped(request: pytest.FixtureRequest) -> tuple[ToneTransfer, list[Recording]]:
-    held_out = [read_recording(p, 16_000, 250) for p in sorted((PERFORMANCES / request.param).glob("*_test_*.flac"))]
+    held_out = [
+        read_recording(p, sample_rate=16_000, frame_rate=250)
+        for p in sorted((PERFORMANCES / request.param).glob("*_test_*.flac"))
+    ]
     assert held_out
     return load_instrument(request.param)[0], held_out
 
@@ -34,7 +37,7 @@ def test_pitch_is_what_was_asked_for(shipped: tuple[ToneTransfer, list[Recording
     model, held_out = shipped
     for r in held_out:
         f0, parts = play(model, r, octave)
-        heard = track_f0(parts["harmonic"], 16_000, 0.004, 50.0, 3000.0).f0_hz
+        heard = track_f0(parts["harmonic"], 16_000, 0.004, f_min_hz=50.0, f_max_hz=3000.0).f0_hz
         cents = 1200 * torch.log2(heard / f0)[sounding_frames(r.loudness_db)]
         assert float(cents.abs().median()) < 10, r.name
         assert float((cents.abs() < 10).float().mean()) > 0.85, r.name

@@ -32,7 +32,7 @@ def recording(name: str, f0_hz: float, seconds: float = 3.0) -> Recording:
     t = torch.arange(n) / 250
     f0 = f0_hz * (1.0 + 0.01 * torch.sin(30 * t))
     amplitude = 0.15 + 0.14 * torch.sin(5 * t)
-    sound = harmonic_synth(f0, amplitude, torch.full((n, 5), 0.2), n * 64, 16_000)
+    sound = harmonic_synth(f0, amplitude, torch.full((n, 5), 0.2), n_samples=n * 64, sample_rate=16_000)
     return Recording(name, sound, f0, loudness_db(sound, 16_000))
 
 

@@ -18,8 +18,10 @@ def ramps(*lengths: int) -> list[Recording]:
 @pytest.mark.parametrize("evenly", [False, True])
 def test_stretches_are_cut_from_their_recordings(evenly: bool) -> None:
     recordings = ramps(500, 500, 500)
-    places = draw_stretches(recordings, 64, 100, torch.Generator().manual_seed(0), evenly=evenly)
-    audio, f0, loudness = cut_stretches(recordings, places, 100, 64)
+    places = draw_stretches(
+        recordings, batch=64, n_frames=100, generator=torch.Generator().manual_seed(0), evenly=evenly
+    )
+    audio, f0, loudness = cut_stretches(recordings, places, n_frames=100, hop=64)
     assert f0.shape == loudness.shape == (64, 100) and audio.shape == (64, 6400)
     assert torch.equal(audio[:, ::64], f0) and torch.equal(-loudness, f0)
     assert [(int(x // 1000), int(x % 1000)) for x in f0[:, 0]] == places
@@ -29,16 +31,18 @@ def test_stretches_are_cut_from_their_recordings(evenly: bool) -> None:
 
 @pytest.mark.parametrize(("evenly", "share"), [(False, 1 / 4), (True, 1 / 202)])
 def test_long_recordings_are_drawn_more_often(evenly: bool, share: float) -> None:
-    places = draw_stretches(ramps(100, 300), 8000, 100, torch.Generator().manual_seed(0), evenly=evenly)
+    places = draw_stretches(
+        ramps(100, 300), batch=8000, n_frames=100, generator=torch.Generator().manual_seed(0), evenly=evenly
+    )
     assert sum(i == 0 for i, _ in places) / 8000 == pytest.approx(share, abs=0.01)
     assert {at for i, at in places if i == 0} == {0} and {at for i, at in places if i == 1} == set(range(201))
 
 
 def test_what_cannot_be_drawn() -> None:
     with pytest.raises(ValueError, match="1 has 499 frames, fewer than the 500"):
-        draw_stretches(ramps(500, 499), 1, 500, torch.Generator())
+        draw_stretches(ramps(500, 499), batch=1, n_frames=500, generator=torch.Generator())
     with pytest.raises(ValueError, match="batch must be at least 1"):
-        draw_stretches(ramps(500), 0, 100, torch.Generator())
+        draw_stretches(ramps(500), batch=0, n_frames=100, generator=torch.Generator())
 
 
 @pytest.mark.parametrize("part", ["train", "validation"])

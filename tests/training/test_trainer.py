@@ -67,7 +67,7 @@ def make_task(seed: int = 0, config: LineConfig | None = None, **changes: Any) -
     def validate(device: torch.device) -> float:
         assert not model.training and not torch.is_grad_enabled()
         x = torch.linspace(0, 1, 6 * model.config.size).view(6, -1).to(device)
-        return mean_in_pieces(lambda piece: (model(x[piece]) - x[piece].sum(-1)).square().mean(), 6, 4)
+        return mean_in_pieces(lambda piece: (model(x[piece]) - x[piece].sum(-1)).square().mean(), 6, size=4)
 
     return replace(Task(model, KIND, loss, validate, "the numbers"), **changes)
 
@@ -77,7 +77,7 @@ def learn(
 ) -> tuple[nn.Module, TrainingRecord]:
     """Train a task on the CPU; `data` changes the task."""
     task = make_task(plan.seed, **(data or {}))
-    run = Run(out, steps, plan, **{"device": "cpu", "progress": False, **options})
+    run = Run(out=out, steps=steps, plan=plan, **{"device": "cpu", "progress": False, **options})
     return task.model, train_network(task, run)
 
 
@@ -90,7 +90,7 @@ def read_state(out: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
 
 def test_it_learns() -> None:
     task = make_task()
-    record = train_network(task, Run(None, 43, PLAN, device="cpu", progress=False))
+    record = train_network(task, Run(out=None, steps=43, plan=PLAN, device="cpu", progress=False))
     assert len(record.losses) == 43 and record.validation_steps == [*range(5, 41, 5), 43]
     assert record.best_loss < 0.1 * record.losses[0]
     assert not task.model.training and record.seconds >= 0 and record.device.startswith("1 × CPU")
@@ -101,7 +101,14 @@ def test_it_learns() -> None:
 def test_the_weights_that_did_best_are_kept(tmp_path: Path) -> None:
     out, scores, seen = tmp_path / "a.safetensors", iter([3.0, 1.0, 2.0]), []
     task = make_task(validate=lambda device: next(scores))
-    run = Run(out, 15, PLAN, device="cpu", progress=False, on_validation=lambda model, _: seen.append(weights(model)))
+    run = Run(
+        out=out,
+        steps=15,
+        plan=PLAN,
+        device="cpu",
+        progress=False,
+        on_validation=lambda model, _: seen.append(weights(model)),
+    )
     record = train_network(task, run)
     assert record.validation_losses == [3.0, 1.0, 2.0] and record.best_loss == 1.0
     assert torch.equal(weights(task.model), seen[1]) and not torch.equal(seen[1], seen[2])
@@ -141,7 +148,7 @@ def test_groups_have_their_share_of_the_rate() -> None:
     task = make_task()
     before, layer = weights(task.model), task.model.layer
     groups = [{"params": [layer.weight], "share": 1.0}, {"params": [layer.bias], "share": 0.25}]
-    train_network(replace(task, groups=groups), Run(None, 1, PLAN, device="cpu", progress=False))
+    train_network(replace(task, groups=groups), Run(out=None, steps=1, plan=PLAN, device="cpu", progress=False))
     moved = (weights(task.model) - before).abs()  # Adam's first step is as long as the rate
     assert moved.numpy() == pytest.approx(PLAN.rate(0, 1) * np.array([1, 1, 1, 0.25]), rel=1e-3)
 
@@ -164,7 +171,7 @@ def test_gradients_are_clipped_and_those_that_overflow_are_left_out(monkeypatch:
         return value
 
     monkeypatch.setattr(torch.optim.Adam, "step", step)
-    record = train_network(replace(task, loss=loss), Run(None, 30, PLAN, device="cpu", progress=False))
+    record = train_network(replace(task, loss=loss), Run(out=None, steps=30, plan=PLAN, device="cpu", progress=False))
     assert len(record.losses) == 30 and len(norms) == 15
     assert max(norms) == pytest.approx(trainer.CLIP_NORM, rel=1e-4)
 
@@ -183,7 +190,7 @@ def test_a_loss_that_is_not_finite_stops(tmp_path: Path, where: str) -> None:
     # One loss is enough; a gradient may overflow ten times in a row.
     step = 7 if where == "loss" else 7 + trainer.MAX_OVERFLOWS
     with pytest.raises(FloatingPointError, match=rf"step {step}: .*smaller lr"):
-        train_network(replace(task, loss=loss), Run(out, 30, PLAN, device="cpu", progress=False))
+        train_network(replace(task, loss=loss), Run(out=out, steps=30, plan=PLAN, device="cpu", progress=False))
     assert not out.exists()
     assert all(bool(torch.isfinite(value).all()) for value in read_state(out)[0].values())
 
@@ -240,7 +247,7 @@ def test_the_helper_for_other_trainings_sees_a_draw_that_is_not_repeated(tmp_pat
     def learn_carelessly(data: Any, out: Path, **options: Any) -> tuple[nn.Module, TrainingRecord]:
         task = make_task()
         careless = replace(task, loss=lambda *arguments: task.loss(*arguments) * (1 + torch.rand(())))
-        return task.model, train_network(careless, Run(out, 20, PLAN, **options))
+        return task.model, train_network(careless, Run(out=out, steps=20, plan=PLAN, **options))
 
     with pytest.raises(AssertionError):
         assert_resumes(learn_carelessly, {}, tmp_path / "bad")

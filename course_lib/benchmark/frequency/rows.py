@@ -94,7 +94,9 @@ def limit(snr_db: float, trials: int) -> dict[str, Any]:
         )
         row |= {method: share(cents(found, hz[:, 0]).abs() < 1), f"{method}_seconds": round(seconds, 1)}
     # Only the ratio of the powers counts, so every amplitude may be taken as 1.
-    bound = cramer_rao_hz(hz, torch.ones_like(hz), 0.5 * 10 ** (-snr_db / 10), N_SAMPLES, SAMPLE_RATE)
+    bound = cramer_rao_hz(
+        hz, torch.ones_like(hz), noise_power=0.5 * 10 ** (-snr_db / 10), n_samples=N_SAMPLES, sample_rate=SAMPLE_RATE
+    )
     return row | {"ceiling": round(float(share_within(bound, hz).mean()), 4)}
 
 
@@ -114,7 +116,14 @@ def harmonic_sound(kind: str, snr_db: float, trials: int) -> dict[str, Any]:
     if snr_db < CLEAN:
         order = torch.arange(1, F0_PARTIALS + 1, dtype=torch.float64)
         power = noise_power(amplitude, snr_db)
-        bound = cramer_rao_hz(f0[:, None] * order, amplitude, power, N_SAMPLES, SAMPLE_RATE, harmonic=True)
+        bound = cramer_rao_hz(
+            f0[:, None] * order,
+            amplitude,
+            noise_power=power,
+            n_samples=N_SAMPLES,
+            sample_rate=SAMPLE_RATE,
+            harmonic=True,
+        )
         row["ceiling"] = round(float(share_within(bound, f0).mean()), 4)
     return row
 
@@ -125,7 +134,7 @@ def pick_peaks(sound: Tensor, partials: int, sample_rate: float, steps: int = 10
     inner = power[:, 1:-1]
     peaks = torch.where((inner > power[:, :-2]) & (inner >= power[:, 2:]), inner, 0.0)
     hz = (peaks.topk(partials).indices + 1) * (sample_rate / (2 * sound.shape[-1]))
-    return polish(sound, hz.to(sound), sample_rate, steps, partials=lambda f: f).end.sort(-1).values
+    return polish(sound, hz.to(sound), sample_rate, steps=steps, partials=lambda f: f).end.sort(-1).values
 
 
 def mixture(partials: int, snr_db: float, trials: int) -> dict[str, Any]:
@@ -142,7 +151,7 @@ def mixture(partials: int, snr_db: float, trials: int) -> dict[str, Any]:
     }  # fmt: skip
     if snr_db < CLEAN:
         power = noise_power(amplitude, snr_db)
-        bound = cramer_rao_hz(hz, amplitude, power, N_SAMPLES, SAMPLE_RATE)
+        bound = cramer_rao_hz(hz, amplitude, noise_power=power, n_samples=N_SAMPLES, sample_rate=SAMPLE_RATE)
         row["ceiling_whole"] = round(float(share_within(bound, hz).prod(-1).mean()), 4)
     return row
 
@@ -152,7 +161,7 @@ def damped(partials: int, snr_db: float, trials: int, steps: int = damped_search
     sound, hz, start, _ = draw_sines(trials, partials, snr_db, seed=4)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     begin = time.perf_counter()
-    found = damped_search.damped_exponentials(sound.to(device), start.to(device), SAMPLE_RATE, steps).cpu()
+    found = damped_search.damped_exponentials(sound.to(device), start.to(device), SAMPLE_RATE, steps=steps).cpu()
     error = cents(found.clamp(min=1e-3), hz).abs()
     return {
         "partials": partials, "snr_db": snr_db, "trials": trials, "whole_1_cent": share((error < 1).all(-1)),

@@ -43,7 +43,7 @@ def infer(
 
 def reference(p: Performance) -> tuple[Tensor, Tensor]:
     """Amplitude (n_frames,) and centroid (n_frames,) as the labelled pitch lets them be measured, frame by frame."""
-    harmonics = measure_harmonics(p.audio, p.f0_hz, 60, 16_000)
+    harmonics = measure_harmonics(p.audio, p.f0_hz, 60, sample_rate=16_000)
     amplitude = harmonics.sum(-1)
     return amplitude, (harmonics * torch.arange(1, 61.0)).sum(-1) / amplitude.clamp(min=1e-9)
 
@@ -78,7 +78,7 @@ def measure_performances(model: DDSPInference, performances: Sequence[Performanc
     rows: dict[str, list[float]] = {}
     extracted = []
     for p in performances:
-        tracked = infer(model, p, track_f0(p.audio, 16_000, 0.004, 60.0, 2200.0).f0_hz)
+        tracked = infer(model, p, track_f0(p.audio, 16_000, 0.004, f_min_hz=60.0, f_max_hz=2200.0).f0_hz)
         heard = {"": infer(model, p), "tracked_": tracked, "untold_": infer(model, p, with_instrument=False)}
         # From the sound alone: a vibrato read off the labelled pitch would be the label's, not what was heard.
         extracted.append(extract_expression(tracked[0], p.notes))

@@ -51,7 +51,7 @@ def compare_pitch(players: Players, folder: Path, steps: int, work: Path | None 
 def _generate(network: PitchGenerator, example: Prepared) -> Tensor:
     """The pitch about each note, (n_frames,) semitones, that a network generates for a performance."""
     instrument_id = network.indices([example.annotated.performance.instrument])
-    features = example.plan.features(0, len(example))
+    features = example.plan.features(first=0, count=len(example))
     (semitones,) = network.generate([features], instrument_id, torch.Generator().manual_seed(0))
     return semitones
 

@@ -37,7 +37,7 @@ def measure_speed(players: Players, seconds: float = 30.0, repeats: int = 3) -> 
         """Play all stages; the number of frames."""
         expression = clock("expression", lambda: perform(notes, name, seed=0, players=players))
         plan = NotePlan(notes, expression, players.pitch.config.frame_rate)
-        features = plan.features(0, round(notes[-1].end_s * plan.rate))
+        features = plan.features(first=0, count=round(notes[-1].end_s * plan.rate))
         generator = torch.Generator().manual_seed(0)
         clock("pitch", lambda: list(players.pitch.generate([features], instrument_id, generator)))
         controls = clock("pitch_and_synthesis", lambda: play(notes, expression, name, players=players))

@@ -74,7 +74,7 @@ def liveliness(network: SynthesisGenerator, annotated: Sequence[Annotated]) -> d
     frame_to_frame, within_notes = np.zeros(2), np.zeros(2)  # sums of squares: heard, generated
     for example in prepare(annotated):
         controls, owner, n_notes = example.annotated.controls, example.note_index, len(example.plan.start)
-        features = example.plan.features(0, len(example)).unsqueeze(0)
+        features = example.plan.features(first=0, count=len(example)).unsqueeze(0)
         instrument_id = network.indices([example.annotated.performance.instrument])
         with torch.no_grad():
             raw = network(features, example.semitones.unsqueeze(0), instrument_id)

@@ -83,7 +83,9 @@ def time_additive(rounds: int, device: str) -> dict[str, float]:
     shares = (amplitude.unsqueeze(-1) * distribution).requires_grad_()
 
     def call(method: str) -> None:
-        sound = additive_synth(partials, shares, int(w.seconds * w.sample_rate), w.sample_rate, method=method)
+        sound = additive_synth(
+            partials, shares, n_samples=int(w.seconds * w.sample_rate), sample_rate=w.sample_rate, method=method
+        )
         torch.autograd.grad(sound.sum(), (partials, shares))
 
     calls = {method: (lambda method=method: call(method)) for method in ("reference", "fast")}

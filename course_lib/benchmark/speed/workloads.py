@@ -41,7 +41,7 @@ def usual(mode: str) -> Synth:
     mode: how controls are upsampled, "nearest" or "linear".
     """
 
-    def synth(f0_hz: Tensor, amplitude: Tensor, distribution: Tensor, n_samples: int, sample_rate: float) -> Tensor:
+    def synth(f0_hz: Tensor, amplitude: Tensor, distribution: Tensor, *, n_samples: int, sample_rate: float) -> Tensor:
         def to_samples(frames: Tensor) -> Tensor:
             return F.interpolate(frames.transpose(1, 2), size=n_samples, mode=mode).transpose(1, 2)
 
@@ -54,9 +54,11 @@ def usual(mode: str) -> Synth:
     return synth
 
 
-def reference(f0_hz: Tensor, amplitude: Tensor, distribution: Tensor, n_samples: int, sample_rate: float) -> Tensor:
+def reference(f0_hz: Tensor, amplitude: Tensor, distribution: Tensor, *, n_samples: int, sample_rate: float) -> Tensor:
     """`harmonic_synth` by its readable method."""
-    return harmonic_synth(f0_hz, amplitude, distribution, n_samples, sample_rate, method="reference")
+    return harmonic_synth(
+        f0_hz, amplitude, distribution, n_samples=n_samples, sample_rate=sample_rate, method="reference"
+    )
 
 
 METHODS: dict[str, Synth] = {
@@ -87,7 +89,7 @@ def make_pass(synth: Synth, controls: list[Tensor], w: Workload, wanted: tuple[i
 
     def call() -> None:
         leaves = [x.detach().requires_grad_(i in wanted) for i, x in enumerate(controls)]
-        sound = synth(*leaves, int(w.seconds * w.sample_rate), w.sample_rate)
+        sound = synth(*leaves, n_samples=int(w.seconds * w.sample_rate), sample_rate=w.sample_rate)
         if wanted:
             sound.backward(torch.ones_like(sound))
 
@@ -98,6 +100,6 @@ def snr_db(synth: Synth, seconds: float, device: str, n_harmonics: int = 20) -> 
     """How far the error of single precision lies below the sound: against the same method in double precision."""
     w = Workload(1, seconds, 16_000, n_harmonics, int(250 * seconds), 1)
     n = int(seconds * w.sample_rate)
-    single = synth(*draw_controls(w, device), n, w.sample_rate).double()
-    double = synth(*draw_controls(w, device, torch.float64), n, w.sample_rate)
+    single = synth(*draw_controls(w, device), n_samples=n, sample_rate=w.sample_rate).double()
+    double = synth(*draw_controls(w, device, torch.float64), n_samples=n, sample_rate=w.sample_rate)
     return float(10 * torch.log10(double.square().sum() / (single - double).square().sum()))

@@ -20,7 +20,7 @@ LOW, HIGH, POINTS = 20, 7900, 240  # Hz, of the response
 def twin(state: State) -> dict[str, Any]:
     """Coefficients, response, poles and zeros of a cookbook filter, and how long it rings."""
     b, a = biquad_coefficients(
-        state["filter"], f64(state["frequency_hz"]), RATE, f64(state["q"]), f64(state["gain_db"])
+        state["filter"], f64(state["frequency_hz"]), RATE, q=f64(state["q"]), gain_db=f64(state["gain_db"])
     )
     frequencies = logspace(LOW, HIGH, POINTS)
 

@@ -19,11 +19,11 @@ ORDER = 2
 def twin(state: State) -> dict[str, Any]:
     """Responses of two low-passes, the loss over the cutoff, its gradient per octave and the next step."""
     frequencies = f64(logspace(LEAST_HZ, MOST_HZ, BINS))
-    goal = lowpass_response(f64(state["target_hz"]), frequencies, ORDER)
+    goal = lowpass_response(f64(state["target_hz"]), frequencies_hz=frequencies, order=ORDER)
 
     def at(cutoff_hz: float) -> tuple[float, float]:
         octaves = f64(math.log2(cutoff_hz)).requires_grad_()
-        value = mean_square(lowpass_response(2**octaves, frequencies, ORDER), goal)
+        value = mean_square(lowpass_response(2**octaves, frequencies_hz=frequencies, order=ORDER), goal)
         return value.item(), torch.autograd.grad(value, octaves)[0].item()
 
     cutoffs = logspace(LOW, HIGH, POINTS)
@@ -33,7 +33,7 @@ def twin(state: State) -> dict[str, Any]:
     following = state["cutoff_hz"] * 2 ** (-state["step_size"] * gradient / steepest)
     return {
         "frequencies": frequencies.tolist(),
-        "response": lowpass_response(f64(state["cutoff_hz"]), frequencies, ORDER).tolist(),
+        "response": lowpass_response(f64(state["cutoff_hz"]), frequencies_hz=frequencies, order=ORDER).tolist(),
         "goal": goal.tolist(),
         "cutoffs": cutoffs,
         "curve": list(curve),

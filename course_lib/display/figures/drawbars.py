@@ -17,7 +17,7 @@ def twin(state: State) -> dict[str, Any]:
     """Shares of the drawbars, 20 ms of their sound, and each harmonic's level."""
     shares = normalise_distribution(f64(state["levels"]))
     amplitude = f64([state["amplitude"]])
-    wave = harmonic_synth(f64([state["f0_hz"]]), amplitude, shares.unsqueeze(0), N, RATE)
+    wave = harmonic_synth(f64([state["f0_hz"]]), amplitude, shares.unsqueeze(0), n_samples=N, sample_rate=RATE)
     return {
         "shares": shares.tolist(),
         "wave": wave.tolist(),

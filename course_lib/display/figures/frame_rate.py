@@ -22,7 +22,7 @@ def twin(state: State) -> dict[str, Any]:
     n, swell = state["frame_rate_hz"], state["swell_hz"]
     frames, truth = (0.5 - 0.5 * torch.cos(2 * math.pi * swell * f64(range(m)) / m) for m in (n, N))
     envelope = upsample(frames, N, method=state["method"])
-    spectrum = hann_spectrum(envelope * sinusoid(f64(TONE), f64(1.0), N, RATE))[: TOP + 1]
+    spectrum = hann_spectrum(envelope * sinusoid(f64(TONE), f64(1.0), n_samples=N, sample_rate=RATE))[: TOP + 1]
     extra = spectrum[(torch.arange(TOP + 1) - TONE).abs() > swell + 3].max()
     return {
         "frames": frames.tolist(),

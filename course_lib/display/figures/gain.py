@@ -19,8 +19,14 @@ G_MAX, POINTS = 2, 161  # of the curve
 def twin(state: State) -> dict[str, Any]:
     """Loss over the gain, the gradient at the current gain and the next step."""
     loss = {"waveform_l1": waveform_l1, "waveform_mse": mean_square, "spectral_l1": spectral_l1}[state["loss"]]
-    x = sinusoid(f64(TONE), f64(1.0), N, RATE)
-    target = sinusoid(f64(TONE), f64(state["target_gain"]), N, RATE, f64(math.radians(state["phase_deg"])))
+    x = sinusoid(f64(TONE), f64(1.0), n_samples=N, sample_rate=RATE)
+    target = sinusoid(
+        f64(TONE),
+        f64(state["target_gain"]),
+        n_samples=N,
+        sample_rate=RATE,
+        initial_phase=f64(math.radians(state["phase_deg"])),
+    )
 
     def at(g: float) -> tuple[float, float]:
         gain = f64(g).requires_grad_()

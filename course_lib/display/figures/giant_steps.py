@@ -35,7 +35,7 @@ def twin(state: State) -> dict[str, Any]:
         "fewest": min(curve),
         "best": curve.index(min(curve)) + 1,
         "shares": shares[0].tolist(),
-        "wave": harmonic_synth(f64([F0]), f64([1.0]), shares, N, RATE, mask=False).tolist(),
+        "wave": harmonic_synth(f64([F0]), f64([1.0]), shares, n_samples=N, sample_rate=RATE, mask=False).tolist(),
     }
 
 

@@ -19,7 +19,7 @@ def twin(state: State) -> dict[str, Any]:
     n = SHOWN_MS * rate // 1000
     turns = state["frequency_hz"] * state["at_ms"] / 1000
     return {
-        "samples": sinusoid(f, a, n, rate).tolist(),
+        "samples": sinusoid(f, a, n_samples=n, sample_rate=rate).tolist(),
         "turns": turns,
         "height": state["amplitude"] * math.sin(2 * math.pi * turns),
         "shadow": state["amplitude"] * math.cos(2 * math.pi * turns),

@@ -17,7 +17,7 @@ LAGS = 8
 
 def twin(state: State) -> dict[str, Any]:
     """Loss over frequency, and the way of the ball."""
-    target = sinusoid(f64(state["target_hz"]), f64(1.0), N, RATE)
+    target = sinusoid(f64(state["target_hz"]), f64(1.0), n_samples=N, sample_rate=RATE)
     frequencies = logspace(LOW, HIGH, POINTS)
     return roll(named_loss(state["loss"], lags=LAGS), target, frequencies, state["start_hz"], state["target_hz"])
 

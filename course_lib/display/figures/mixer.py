@@ -64,7 +64,7 @@ def play_phrase() -> tuple[np.ndarray, np.ndarray]:
         controls = play(notes, expression, player, seed=seed, n_frames=FRAMES * EVERY)
         tuned = tune_to_bass(notes, phrase[-1])
         plans = [NotePlan(line, expression) for line in (notes, tuned)]
-        own = plans[0].note_index(0, FRAMES * EVERY)
+        own = plans[0].note_index(first=0, count=FRAMES * EVERY)
         curves = torch.stack([hz_to_midi(controls.f0_hz), *(plan.pitch[own] for plan in plans)])
         pitches.append((curves[:, ::EVERY] * CENTS).round())
         shares = controls.amplitude.unsqueeze(-1) * controls.distribution
@@ -143,7 +143,7 @@ def mixer_sound(state: State, white: Tensor) -> Tensor:
     voices = []
     for v, stem in enumerate(stems()):
         c = controls_of(stem, state["pitch"])
-        tone = harmonic_synth(c.f0_hz, c.amplitude, c.distribution, FRAMES * HOP, RATE)
+        tone = harmonic_synth(c.f0_hz, c.amplitude, c.distribution, n_samples=FRAMES * HOP, sample_rate=RATE)
         front = torch.zeros(SILENT_FRAMES * v, c.noise_magnitudes.shape[-1], dtype=torch.float64)
         magnitudes = torch.cat([front, c.noise_magnitudes])
         breath = shape_noise(white[: len(magnitudes) * HOP], magnitudes)[SILENT_FRAMES * v * HOP :]

@@ -55,7 +55,7 @@ def twin(state: State) -> dict[str, Any]:
     note = Note(0.0, FRAMES / FRAME_RATE, state["pitch"])
     mended, original = (formulas.extract_expression(c, [note], variant=v)[0] for v in ("mended", "original"))
 
-    straight = formulas.straightened_deviation(c.f0_hz, state["pitch"], FRAME_RATE)
+    straight = formulas.straightened_deviation(c.f0_hz, state["pitch"], frame_rate=FRAME_RATE)
     d = state["pitch"] - hz_to_midi(c.f0_hz)
     d = torch.where(d.abs() > WIDEST_SEMITONES, 0.0, d)
     d = d - d.mean()
@@ -77,7 +77,7 @@ def twin(state: State) -> dict[str, Any]:
 def note_sounds(state: State, noise: Tensor) -> tuple[Tensor, Tensor]:
     """The note's harmonics, and its noise made from a white one of 19,200 samples."""
     c = note_controls(state)
-    harmonic = harmonic_synth(c.f0_hz, c.amplitude, c.distribution, FRAMES * HOP, RATE)
+    harmonic = harmonic_synth(c.f0_hz, c.amplitude, c.distribution, n_samples=FRAMES * HOP, sample_rate=RATE)
     return harmonic, shape_noise(noise, c.noise_magnitudes)
 
 

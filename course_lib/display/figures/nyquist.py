@@ -26,7 +26,7 @@ def twin(state: State) -> dict[str, Any]:
     partials = harmonic_frequencies(f0, K)
     raw = 1 / torch.arange(1, K + 1, dtype=torch.float64).unsqueeze(0)
     shares = normalise_distribution(mask_above_nyquist(raw, f0, rate) if state["mask"] else raw)
-    sound = harmonic_synth(f0, f64([1.0]), shares, N, rate, mask=state["mask"])
+    sound = harmonic_synth(f0, f64([1.0]), shares, n_samples=N, sample_rate=rate, mask=state["mask"])
     return {
         "partials": partials[0].tolist(),
         "folded": (partials - rate * torch.round(partials / rate)).abs()[0].tolist(),

@@ -21,7 +21,7 @@ def twin(state: State) -> dict[str, Any]:
     phase = instantaneous_phase(f.expand(N), RATE) + start
     return {
         "phase": (torch.remainder(phase + math.pi, 2 * math.pi) - math.pi).tolist(),
-        "wave": sinusoid(f, f64(state["amplitude"]), N, RATE, start).tolist(),
+        "wave": sinusoid(f, f64(state["amplitude"]), n_samples=N, sample_rate=RATE, initial_phase=start).tolist(),
         "step": 2 * math.pi * state["frequency_hz"] / RATE,
         "period_ms": 1000 / state["frequency_hz"],
     }

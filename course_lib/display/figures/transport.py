@@ -25,7 +25,7 @@ LOW, HIGH = 100, 3900  # Hz, of the sine
 def twin(state: State) -> dict[str, Any]:
     """The mass of two spectra, both summed from the left, and the area between: transport and its slope."""
     target, hz = noisy_target(state, N), f64(state["sine_hz"]).requires_grad_()
-    sine = sinusoid(hz, f64(1.0), N, RATE)
+    sine = sinusoid(hz, f64(1.0), n_samples=N, sample_rate=RATE)
     value = transport_hz(sine, target, state["window"], state["power"])
     (slope,) = torch.autograd.grad(value, hz, retain_graph=True)
     seen, goal = (windowed_magnitudes(x, state["window"]).detach() for x in (sine, target))

@@ -64,7 +64,7 @@ def plot_envelopes(
 
 
 def plot_controls(
-    controls: Any, notes: Iterable[Any] = (), frame_rate: float = 250, sample_rate: float = 16_000
+    controls: Any, notes: Iterable[Any] = (), *, frame_rate: float = 250, sample_rate: float = 16_000
 ) -> list[Axes]:
     """Draw what a harmonic-plus-noise synthesizer is told: pitch, level, every harmonic, every noise band.
 

@@ -163,7 +163,7 @@ def animate_history(history: History, target: Any, sample_rate: float) -> LiveFi
     begin, end = _loudest_stretch(goal, round(EXCERPT_S * rate))
     whole = [*(history.sounds[i] for i in chosen), goal]
     kept = [fade_cuts(check_audio(x).detach().squeeze()[begin:end], rate) for x in whole]
-    gain_db = round(20 * math.log10(gain_to_level(kept, rate, LEVEL_DB)), 1)  # as the figure states it
+    gain_db = round(20 * math.log10(gain_to_level(kept, rate, level_db=LEVEL_DB)), 1)  # as the figure states it
     last = history.steps[-1]
     return live_figure(
         "history",

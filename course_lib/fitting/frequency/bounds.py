@@ -19,7 +19,7 @@ from course_lib.core.checks import (
 
 
 def cramer_rao_hz(
-    hz: Any, amplitude: Any, noise_power: Any, n_samples: int, sample_rate: float, *, harmonic: bool = False
+    hz: Any, amplitude: Any, *, noise_power: Any, n_samples: int, sample_rate: float, harmonic: bool = False
 ) -> Tensor:
     """Least standard deviation that any unbiased estimate of the frequencies can have, in white Gaussian noise.
 
@@ -44,7 +44,7 @@ def cramer_rao_hz(
     Source: Kay, Fundamentals of Statistical Signal Processing: Estimation Theory, 1993, chapter 3.
     Chapter: book/sines/many_sines.ipynb
 
-    >>> cramer_rao_hz([1000.0], [1.0], 0.5, 4096, 16000).round(decimals=4)
+    >>> cramer_rao_hz([1000.0], [1.0], noise_power=0.5, n_samples=4096, sample_rate=16000).round(decimals=4)
     tensor([0.0337])
     """
     rate, n = check_sample_rate(sample_rate), check_count(n_samples, "n_samples", minimum=4)
@@ -84,7 +84,7 @@ def cramer_rao_hz(
     return (unit * (spread if harmonic else spread.unsqueeze(-1))).to(as_tensor(hz, "hz").dtype)
 
 
-def share_within(deviation_hz: Any, hz: Any, cents: float = 1.0) -> Tensor:
+def share_within(deviation_hz: Any, hz: Any, *, cents: float = 1.0) -> Tensor:
     """Probability that a normally distributed estimate with this deviation falls within ± so many cents.
 
     Args:

@@ -27,8 +27,8 @@ def fit_f0(
     start_hz: Any,
     sample_rate: float,
     partial_amplitudes: Any = None,
-    steps: int = 160,
     *,
+    steps: int = 160,
     n_partials: int = 8,
 ) -> FrequencyFit:
     """Find the fundamental of a harmonic sound by gradient descent, from a start that may be octaves away.
@@ -115,7 +115,7 @@ def _known(trials: Trials, steps: int, order: Tensor, shares: Tensor) -> Trace:
     """Quantiles of the sharpened spectrum against those of the comb, Σ |Q(u) − k(u)·f0|, convex in f0; then polish."""
     sound, rate, coarse = trials.sound, trials.sample_rate, round(steps * COARSE)
     mass = shares**SHARPEN
-    levels, quantiles = spectral_quantiles(sound, rate, SHARPEN)
+    levels, quantiles = spectral_quantiles(sound, rate, power=SHARPEN)
     climb = (mass / mass.sum(-1, keepdim=True)).cumsum(-1)
     # Which tooth of the comb holds the energy at each level: it does not depend on f0.
     tooth = (torch.searchsorted(climb[:, :-1].contiguous(), levels.expand(len(sound), -1).contiguous()) + 1).to(sound)
@@ -125,23 +125,25 @@ def _known(trials: Trials, steps: int, order: Tensor, shares: Tensor) -> Trace:
     def distance(x: Tensor) -> Tensor:
         return (quantiles / scale - tooth * x.unsqueeze(-1)).abs().mean(-1)
 
-    valley = sign_descent(distance, trials.start / highest, FIRST_STRIDE, coarse, (1e-3, 1 - 1e-3))
+    valley = sign_descent(distance, trials.start / highest, stride=FIRST_STRIDE, steps=coarse, limits=(1e-3, 1 - 1e-3))
     found = valley.map(lambda x: x * highest)
     return found.then(
-        polish(sound, found.end, rate, steps - coarse, partials=_comb(order), used=shares > 0, reach_bins=REACH_BINS)
+        polish(
+            sound, found.end, rate, steps=steps - coarse, partials=_comb(order), used=shares > 0, reach_bins=REACH_BINS
+        )
     )
 
 
 def _unknown(trials: Trials, steps: int, order: Tensor) -> Trace:
     """Find one partial; polish the hypotheses that it is number 1, 2, … K; keep the highest that explains enough."""
     sound, rate, coarse = trials.sound, trials.sample_rate, round(steps * COARSE)
-    found = carry_line(sound, trials.start, rate, coarse)
+    found = carry_line(sound, trials.start, rate, steps=coarse)
     n_partials, partials = len(order), _comb(order)
     lowest = FEWEST_PERIODS * rate / sound.shape[-1]
     guesses = (found.end.unsqueeze(-1) / order).clamp(min=lowest).flatten()  # (trials · K,)
     sounds = sound.repeat_interleave(n_partials, 0)
     used = partials(guesses) < rate / 2
-    polished = polish(sounds, guesses, rate, steps - coarse, partials=partials, used=used, reach_bins=REACH_BINS)
+    polished = polish(sounds, guesses, rate, steps=steps - coarse, partials=partials, used=used, reach_bins=REACH_BINS)
     explained = best_amplitudes(sounds, partials(polished.end), rate, used)[2].unflatten(0, (-1, n_partials))
     # A lower pitch has more partials below the same ceiling and so always explains a little more: it must explain
     # MARGIN more. The first hypothesis, the highest pitch, that comes that close to the best is taken.

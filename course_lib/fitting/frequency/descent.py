@@ -66,7 +66,7 @@ def descend(
 
 
 def sign_descent(
-    loss: Callable[[Tensor], Tensor], start: Tensor, stride: float, steps: int, limits: tuple[float, float]
+    loss: Callable[[Tensor], Tensor], start: Tensor, *, stride: float, steps: int, limits: tuple[float, float]
 ) -> Trace:
     """Descend one valley on the sign of the slope alone: one stride downhill, half of it wherever the slope turned.
 
@@ -88,11 +88,11 @@ def sign_descent(
     return Trace(x, path, losses)
 
 
-def falling(first: float, last: float, steps: int) -> list[float]:
+def falling(*, first: float, last: float, steps: int) -> list[float]:
     """Strides that fall from first towards last by equal ratios."""
     return [first * (last / first) ** (step / steps) for step in range(steps)]
 
 
-def half_cosine(first: float, steps: int) -> list[float]:
+def half_cosine(first: float, *, steps: int) -> list[float]:
     """Strides that fall from first to 0 along half a cosine: far at first, then ever finer."""
     return [first * (1 + math.cos(math.pi * step / steps)) / 2 for step in range(steps)]

@@ -18,7 +18,7 @@ FIND, TUNE, LAST = 30, 50, 100
 STEPS_PER_PARTIAL = 160
 
 
-def fit_sinusoids(target: Any, start_hz: Any, sample_rate: float, steps: int | None = None) -> FrequencyFit:
+def fit_sinusoids(target: Any, start_hz: Any, sample_rate: float, *, steps: int | None = None) -> FrequencyFit:
     """Find K sinusoids in a sound by gradient descent, one after the other, then all together.
 
     Descending on all K at once does not work: two of them run for the same peak. So each in turn is carried to the
@@ -70,7 +70,7 @@ def fit_sinusoids(target: Any, start_hz: Any, sample_rate: float, steps: int | N
         better = best_amplitudes(sound, attempt.end, rate)[2] >= best_amplitudes(sound, hz, rate)[2]
         trace = trace.then(attempt)._replace(end=torch.where(better.unsqueeze(-1), attempt.end, hz))
         steps_left -= find + tune
-    trace = trace.then(polish(sound, trace.end, rate, steps_left, partials=_all, reach_bins=0.05))
+    trace = trace.then(polish(sound, trace.end, rate, steps=steps_left, partials=_all, reach_bins=0.05))
     return frequency_fit(trials, trace._replace(end=trace.end.sort(-1).values), _all)
 
 
@@ -85,9 +85,9 @@ def _send(sound: Tensor, hz: Tensor, found: Tensor, which: Tensor, rate: float, 
     hz, found: (trials, K), where each sinusoid is, and which are found. which: (trials, 1), the one to send.
     """
     remainder = sound - resynthesise(sound, hz, rate, found.scatter(-1, which, False))
-    line = carry_line(remainder, hz.gather(-1, which).squeeze(-1), rate, find)
+    line = carry_line(remainder, hz.gather(-1, which).squeeze(-1), rate, steps=find)
     sent = line.map(lambda line_hz: hz.scatter(-1, which, line_hz.unsqueeze(-1)))
-    tuned = polish(sound, sent.end, rate, tune, partials=_all, used=found.scatter(-1, which, True))
+    tuned = polish(sound, sent.end, rate, steps=tune, partials=_all, used=found.scatter(-1, which, True))
     edge = rate / sound.shape[-1] / 4
     return sent.then(tuned)._replace(end=tuned.end.clamp(edge, rate / 2 - edge))
 

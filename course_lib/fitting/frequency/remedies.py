@@ -36,7 +36,7 @@ SURROGATE_STRIDE = 0.02
 
 
 def fit_frequency(
-    target: Any, start_hz: Any, sample_rate: float, method: str = "transport", steps: int | None = None
+    target: Any, start_hz: Any, sample_rate: float, method: str = "transport", *, steps: int | None = None
 ) -> FrequencyFit:
     """Find the frequency of a sinusoid from a start that may be far away.
 
@@ -56,7 +56,7 @@ def fit_frequency(
 
     Chapter: book/sines/escaping_minima.ipynb
 
-    >>> tone = sines(torch.tensor([440.0]), 1024, 16000)
+    >>> tone = sines(torch.tensor([440.0]), n_samples=1024, sample_rate=16000)
     >>> fit_frequency(tone, 5000.0, 16000).hz.round(decimals=2)
     tensor([440.])
     """
@@ -97,7 +97,7 @@ def _descend_frequency(
         return torch.log2(hz) if octaves else hz / (rate / 2)
 
     def loss_of_trials(x: Tensor, step: int) -> Tensor:
-        wave = sines(to_hz(x), sound.shape[-1], rate, phase)
+        wave = sines(to_hz(x), n_samples=sound.shape[-1], sample_rate=rate, phase=phase)
         # Each row depends on its own numbers alone, so the gradient of the mean holds every row's gradient / rows.
         loss_now = loss if callable(loss) else loss[step]
         return loss_now(amplitude.unsqueeze(-1).float() * wave, goal).expand(len(goal))
@@ -110,25 +110,25 @@ def _descend_frequency(
 
 def _waveform(sound: Tensor, start: Tensor, rate: float, steps: int) -> Trace:
     """Waveform L1: sample by sample, and a dent for every beat."""
-    return _descend_frequency(waveform_l1, sound, start, rate, half_cosine(STRIDE, steps))
+    return _descend_frequency(waveform_l1, sound, start, rate, half_cosine(STRIDE, steps=steps))
 
 
 def _spectrum(sound: Tensor, start: Tensor, rate: float, steps: int) -> Trace:
     """Spectrum L1: bin by bin, blind beyond the main lobe."""
-    return _descend_frequency(spectral_l1, sound, start, rate, half_cosine(STRIDE, steps))
+    return _descend_frequency(spectral_l1, sound, start, rate, half_cosine(STRIDE, steps=steps))
 
 
 def _multiscale(sound: Tensor, start: Tensor, rate: float, steps: int) -> Trace:
     """The multi-scale spectral loss, the workhorse of the field."""
     to_sound = MultiscaleSpectralLoss(sound.float())
     return _descend_frequency(
-        lambda prediction, _: to_sound(prediction), sound, start, rate, half_cosine(STRIDE, steps)
+        lambda prediction, _: to_sound(prediction), sound, start, rate, half_cosine(STRIDE, steps=steps)
     )
 
 
 def _log_frequency(sound: Tensor, start: Tensor, rate: float, steps: int) -> Trace:
     """Spectrum L1, with octaves as the number that is learned: a stride means the same everywhere."""
-    return _descend_frequency(spectral_l1, sound, start, rate, half_cosine(OCTAVE_STRIDE, steps), octaves=True)
+    return _descend_frequency(spectral_l1, sound, start, rate, half_cosine(OCTAVE_STRIDE, steps=steps), octaves=True)
 
 
 def _multi_start(sound: Tensor, start: Tensor, rate: float, steps: int) -> Trace:
@@ -137,7 +137,7 @@ def _multi_start(sound: Tensor, start: Tensor, rate: float, steps: int) -> Trace
     spread = torch.linspace(low, high, STARTS + 1, dtype=start.dtype, device=start.device)[1:-1]
     starts = torch.cat([start.unsqueeze(-1), spread.expand(len(start), -1)], dim=-1)
     sounds = sound.repeat_interleave(STARTS, 0)
-    descents = _descend_frequency(spectral_l1, sounds, starts.flatten(), rate, half_cosine(STRIDE, steps))
+    descents = _descend_frequency(spectral_l1, sounds, starts.flatten(), rate, half_cosine(STRIDE, steps=steps))
     ends = descents.end.unflatten(0, (-1, STARTS))
     unexplained = [-best_amplitudes(sound, end.unsqueeze(-1), rate)[2] for end in ends.unbind(-1)]
     return descents.choose(torch.stack(unexplained, dim=-1).argmin(-1, keepdim=True), STARTS)
@@ -150,12 +150,14 @@ def _transport(sound: Tensor, start: Tensor, rate: float, steps: int) -> Trace:
     low, high = _limits(rate, sound.shape[-1])
 
     def distance(x: Tensor) -> Tensor:
-        wave = sines(x * nyquist, sound.shape[-1], rate)
+        wave = sines(x * nyquist, n_samples=sound.shape[-1], sample_rate=rate)
         return spectral_transport_loss(wave, goal, rate, target_power=SHARPEN).expand(len(goal))
 
-    valley = sign_descent(distance, start / nyquist, FIRST_STRIDE, coarse, (low / nyquist, high / nyquist))
+    valley = sign_descent(
+        distance, start / nyquist, stride=FIRST_STRIDE, steps=coarse, limits=(low / nyquist, high / nyquist)
+    )
     found = valley.map(lambda x: x * nyquist)
-    return found.then(polish(sound, found.end, rate, steps - coarse))
+    return found.then(polish(sound, found.end, rate, steps=steps - coarse))
 
 
 def _lag(sound: Tensor, start: Tensor, rate: float, steps: int) -> Trace:
@@ -167,7 +169,7 @@ def _lag(sound: Tensor, start: Tensor, rate: float, steps: int) -> Trace:
     losses = [functools.partial(autocorrelation_loss, lag_width=width) for width in widths]
     strides = [0.75 * STRIDE * 0.005**g for g in grown]
     found = _descend_frequency(losses, sound, start, rate, strides, learn_all=False)
-    return found.then(polish(sound, found.end, rate, steps - coarse))
+    return found.then(polish(sound, found.end, rate, steps=steps - coarse))
 
 
 def _surrogate(sound: Tensor, start: Tensor, rate: float, steps: int) -> Trace:
@@ -204,7 +206,7 @@ def _fft_peak(sound: Tensor, start: Tensor, rate: float, steps: int) -> Trace:
     """The yardstick: the highest peak of one zero-padded FFT, a parabola through its top, then the same polish."""
     hz = spectral_peak(sound, rate)
     loss = float(1 - (best_amplitudes(sound, hz.unsqueeze(-1), rate)[2] / sound.square().sum(-1)).mean())
-    return Trace(hz, [hz], [loss]).then(polish(sound, hz, rate, steps))
+    return Trace(hz, [hz], [loss]).then(polish(sound, hz, rate, steps=steps))
 
 
 METHODS: dict[str, Callable[[Tensor, Tensor, float, int], Trace]] = {

@@ -10,7 +10,7 @@ from torch import Tensor
 LEVELS = 512  # points at which two climbs of energy are compared
 
 
-def sines(hz: Tensor, n_samples: int, sample_rate: float, phase: Tensor | float = 0.0) -> Tensor:
+def sines(hz: Tensor, *, n_samples: int, sample_rate: float, phase: Tensor | float = 0.0) -> Tensor:
     """sin(2π · hz · n / rate + phase), (…, n_samples) in single precision, its turns counted in double."""
     turns = hz.double().unsqueeze(-1) * torch.arange(n_samples, dtype=torch.float64, device=hz.device) / sample_rate
     start = phase.unsqueeze(-1) if isinstance(phase, Tensor) else phase
@@ -23,7 +23,7 @@ def power_spectrum(sound: Tensor) -> Tensor:
     return torch.fft.rfft(sound * window, n=2 * sound.shape[-1]).abs().square()
 
 
-def spectral_quantiles(sound: Tensor, sample_rate: float, power: float) -> tuple[Tensor, Tensor]:
+def spectral_quantiles(sound: Tensor, sample_rate: float, *, power: float) -> tuple[Tensor, Tensor]:
     """Frequencies below which 0 … 1 of the sharpened energy lies: levels (LEVELS,) and Hz (trials, LEVELS).
 
     The noise floor, thrice what the median bin suggests, is taken off before sharpening.

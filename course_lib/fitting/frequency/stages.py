@@ -20,15 +20,15 @@ def one_partial(hz: Tensor) -> Tensor:
     return hz.unsqueeze(-1)
 
 
-def carry_line(sound: Tensor, start: Tensor, sample_rate: float, steps: int) -> Trace:
+def carry_line(sound: Tensor, start: Tensor, sample_rate: float, *, steps: int) -> Trace:
     """Carry all energy of the sharpened spectrum to one line, (trials,) Hz: Σ |Q(u) − f| is convex in f."""
-    quantiles, nyquist = spectral_quantiles(sound, sample_rate, LINE_POWER)[1], sample_rate / 2
+    quantiles, nyquist = spectral_quantiles(sound, sample_rate, power=LINE_POWER)[1], sample_rate / 2
 
     def distance(x: Tensor) -> Tensor:
         return (quantiles / nyquist - x.unsqueeze(-1)).abs().mean(-1)
 
     edge = 2 / sound.shape[-1]
-    line = sign_descent(distance, start / nyquist, FIRST_STRIDE, steps, (edge, 1 - edge))
+    line = sign_descent(distance, start / nyquist, stride=FIRST_STRIDE, steps=steps, limits=(edge, 1 - edge))
     return line.map(lambda x: x * nyquist)
 
 
@@ -36,8 +36,8 @@ def polish(
     sound: Tensor,
     start: Tensor,
     sample_rate: float,
-    steps: int,
     *,
+    steps: int,
     partials: Callable[[Tensor], Tensor] = one_partial,
     used: Tensor | None = None,
     reach_bins: float = 0.25,
@@ -52,5 +52,7 @@ def polish(
     def unexplained(offset_bins: Tensor, _: int) -> Tensor:
         return 1 - best_amplitudes(sound, partials(start + offset_bins * bin_hz), sample_rate, used)[2] / energy
 
-    offsets = descend(unexplained, torch.zeros_like(start), falling(reach_bins, 1e-4 * reach_bins, steps))
+    offsets = descend(
+        unexplained, torch.zeros_like(start), falling(first=reach_bins, last=1e-4 * reach_bins, steps=steps)
+    )
     return offsets.map(lambda offset_bins: start + offset_bins * bin_hz)

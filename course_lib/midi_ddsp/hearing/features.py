@@ -27,7 +27,7 @@ class SpectralFeatures(nn.Module):
 
     bands: Tensor
 
-    def __init__(self, sample_rate: int, frame_rate: int, n_harmonics: int, kind: str = "harmonic") -> None:
+    def __init__(self, *, sample_rate: int, frame_rate: int, n_harmonics: int, kind: str = "harmonic") -> None:
         super().__init__()
         if kind not in ("harmonic", "mel"):
             raise ValueError(f"features must be 'harmonic' or 'mel'; got {kind!r}")

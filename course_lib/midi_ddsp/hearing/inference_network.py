@@ -17,7 +17,7 @@ from course_lib.synths.tone import ToneControls, tone, tone_controls
 ANY = "any"  # what the network calls an instrument that it does not know
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class InferenceConfig:
     """Everything that fixes the shape of a `DDSPInference`.
 
@@ -66,11 +66,13 @@ class DDSPInference(nn.Module):
     def __init__(self, config: InferenceConfig | None = None) -> None:
         super().__init__()
         self.config = c = config or InferenceConfig()
-        self.features = SpectralFeatures(c.sample_rate, c.frame_rate, c.n_harmonics, c.features)
+        self.features = SpectralFeatures(
+            sample_rate=c.sample_rate, frame_rate=c.frame_rate, n_harmonics=c.n_harmonics, kind=c.features
+        )
         self.embedding = nn.Embedding(len(c.instruments) + 1, c.n_embedding)  # row 0: any
-        self.input = stack(self.features.size + 2, c.width)
+        self.input = stack(self.features.size + 2, width=c.width)
         self.gru = nn.GRU(c.width + c.n_embedding, c.hidden, batch_first=True, bidirectional=True)
-        self.output = stack(2 * c.hidden + c.width, c.width, depth=1)
+        self.output = stack(2 * c.hidden + c.width, width=c.width, depth=1)
         self.raw = nn.Linear(c.width, 1 + c.n_harmonics + c.n_bands)
         self.measured = nn.Linear(self.features.size, 1 + c.n_harmonics + c.n_bands, bias=False)
         with torch.no_grad():

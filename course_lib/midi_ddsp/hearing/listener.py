@@ -85,7 +85,7 @@ def hear(
     sound = sound[: n_frames * hop]
     loudness = loudness_db(sound, c.sample_rate, 1.0 / c.frame_rate)
     if f0_hz is None:
-        track = track_f0(sound, c.sample_rate, 1.0 / c.frame_rate, F_MIN_HZ, F_MAX_HZ)
+        track = track_f0(sound, c.sample_rate, 1.0 / c.frame_rate, f_min_hz=F_MIN_HZ, f_max_hz=F_MAX_HZ)
         f0, voiced = track.f0_hz, track.confidence >= SURE
     else:
         f0 = as_tensor(f0_hz, "f0_hz").float()
@@ -105,7 +105,7 @@ def hear(
         with torch.no_grad():
             wide = ToneControls(*(x[0] for x in model.controls(*inputs, instrument_id)))
         stretches.append(cut_stretch(wide, slice(start - a, start - a + length)))
-        rest = remove_harmonics(sound[a * hop : b * hop], f0[a:b], c.n_harmonics, c.sample_rate)
+        rest = remove_harmonics(sound[a * hop : b * hop], f0[a:b], c.n_harmonics, sample_rate=c.sample_rate)
         residual.append(rest[(start - a) * hop :][: length * hop])
     controls = join_stretches(stretches)
     with torch.no_grad():

@@ -28,6 +28,7 @@ def measure_tone(
     audio: Any,
     notes: Iterable[Note | Sequence[float]],
     sample_rate: float = 16_000,
+    *,
     n_harmonics: int = 60,
     n_bands: int = 65,
 ) -> ToneControls:
@@ -59,17 +60,21 @@ def measure_tone(
     hop = round(sample_rate / FRAME_RATE)
     n_frames = len(sound) // hop
     sound = sound[: n_frames * hop]
-    note_index = note_frames(ordered, n_frames, FRAME_RATE).note
+    note_index = note_frames(ordered, n_frames, frame_rate=FRAME_RATE).note
     last_note = torch.cummax(note_index, 0).values.clamp(min=0)  # rests go on at the pitch of the note before
     pitch = torch.tensor([float(note.pitch) for note in ordered])[last_note]
     low, high = float(pitch.min()), float(pitch.max())
     track = track_f0(
-        sound, sample_rate, 1 / FRAME_RATE, float(midi_to_hz(low - 2)), min(float(midi_to_hz(high + 2)), 4000.0)
+        sound,
+        sample_rate,
+        1 / FRAME_RATE,
+        f_min_hz=float(midi_to_hz(low - 2)),
+        f_max_hz=min(float(midi_to_hz(high + 2)), 4000.0),
     )
     near = (hz_to_midi(track.f0_hz.clamp(min=1.0)) - pitch).abs() <= NEAR_SEMITONES
     f0 = torch.where(near & (track.confidence >= SURE), track.f0_hz.float(), midi_to_hz(pitch))
     count = max(n_harmonics, math.ceil(sample_rate / 2 / float(f0.min())))
-    levels = measure_harmonics(sound, f0 / 2, 2 * count + 1, sample_rate, periods=2.0)
+    levels = measure_harmonics(sound, f0 / 2, 2 * count + 1, sample_rate=sample_rate, periods=2.0)
     tones, between = levels[:, 1::2], levels[:, 0::2]
     # Power of a noise of RMS 1 in one such window: 4 · Σ w² / (Σ w)², the window of 4 periods being a Hann window.
     seen = 2.0 * torch.sqrt(1.5 * f0 / (4.0 * sample_rate)).unsqueeze(-1)

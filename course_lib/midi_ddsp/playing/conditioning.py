@@ -66,19 +66,19 @@ class NotePlan:
         self.following = torch.cat([self.start[1:], far])
         self.end = end.minimum(self.following)
 
-    def note_index(self, first: int, count: int) -> Tensor:
+    def note_index(self, *, first: int, count: int) -> Tensor:
         """(count,) int64: the note that began last, through the rest behind it; the first one before it begins."""
         return torch.searchsorted(self.start, torch.arange(first, first + count), right=True).clamp(min=1) - 1
 
-    def sounding(self, first: int, count: int) -> Tensor:
+    def sounding(self, *, first: int, count: int) -> Tensor:
         """(count,) bool: whether that note is held."""
-        frames, note = torch.arange(first, first + count), self.note_index(first, count)
+        frames, note = torch.arange(first, first + count), self.note_index(first=first, count=count)
         return (frames >= self.start[note]) & (frames < self.end[note])
 
-    def features(self, first: int, count: int) -> Tensor:
+    def features(self, *, first: int, count: int) -> Tensor:
         """Describe the frames first … first + count − 1: (count, len(FEATURES)), numbers of about −1 … 1."""
         check_count(count, "count")
-        frames, note = torch.arange(first, first + count), self.note_index(first, count)
+        frames, note = torch.arange(first, first + count), self.note_index(first=first, count=count)
         start, end = self.start[note], self.end[note]
         began = (frames >= start).float()
         held = began * (frames < end)

@@ -44,7 +44,7 @@ def pan_gain(pan: Any) -> Tensor:
     return torch.stack([(quarter * (1 - place)).sin(), (quarter * (1 + place)).sin()], -1)
 
 
-def even_pans(n_voices: int, width: float = WIDTH) -> Tensor:
+def even_pans(n_voices: int, *, width: float = WIDTH) -> Tensor:
     """Return places from left to right, as far apart as possible: (n_voices,), −width … width; one stands in front."""
     n = check_count(n_voices, "n_voices")
     if not 0 <= width <= 1:

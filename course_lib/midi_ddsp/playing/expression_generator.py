@@ -21,7 +21,7 @@ LEAST_SPREAD = 0.02
 RAW_SPREAD = -1.5  # its softplus is 0.2, the spread of an untrained network
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ExpressionConfig:
     """Everything that fixes the shape of an `ExpressionGenerator`."""
 
@@ -55,10 +55,12 @@ class ExpressionGenerator(nn.Module):
         super().__init__()
         self.config = c = config or ExpressionConfig()
         self.embedding = nn.Embedding(max(1, len(c.instruments)), c.n_embedding)
-        self.input = stack(N_NOTE_FEATURES + c.n_embedding, c.width, depth=1)
+        self.input = stack(N_NOTE_FEATURES + c.n_embedding, width=c.width, depth=1)
         self.read = nn.GRU(c.width, c.hidden, batch_first=True, bidirectional=True)
         self.dropout = nn.Dropout(0.3)
-        self.usual = nn.Sequential(*stack(2 * c.hidden + c.width, c.width, depth=1), nn.Linear(c.width, 2 * N_CONTROLS))
+        self.usual = nn.Sequential(
+            *stack(2 * c.hidden + c.width, width=c.width, depth=1), nn.Linear(c.width, 2 * N_CONTROLS)
+        )
         self.play = nn.GRU(2 * N_CONTROLS + 1, c.hidden, batch_first=True)
         self.mood = nn.Linear(c.hidden, 2 * N_CONTROLS)
         with torch.no_grad():

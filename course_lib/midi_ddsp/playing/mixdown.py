@@ -78,7 +78,7 @@ def mix_down(
         peak = max(track.peak for track in (mix, *tracks))
         gain = 1.0 if peak <= 1.0 else CEILING / peak
         for path, track in zip((output, *stems), (mix, *tracks), strict=True):
-            write_blocks(path, track.blocks(gain), sample_rate, track.channels)
+            write_blocks(path, track.blocks(gain), sample_rate=sample_rate, channels=track.channels)
     return Mixdown(n_samples, 20 * math.log10(peak) if peak > 1.0 else 0.0)
 
 

@@ -18,7 +18,7 @@ UNKNOWN = N_CLASSES  # stands for the class of the frame before where it is hidd
 NUCLEUS = 0.95  # the unlikely classes that make up the rest are never drawn
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PitchConfig:
     """Everything that fixes the shape of a `PitchGenerator`.
 
@@ -57,7 +57,7 @@ class PitchGenerator(nn.Module):
         super().__init__()
         self.config = c = config or PitchConfig()
         self.embedding = nn.Embedding(max(1, len(c.instruments)), c.n_embedding)
-        self.input = stack(len(FEATURES) + c.n_embedding, c.width)
+        self.input = stack(len(FEATURES) + c.n_embedding, width=c.width)
         self.previous = nn.Embedding(N_CLASSES + 1, c.width)
         self.gru = nn.GRU(2 * c.width, c.hidden, batch_first=True)
         self.norm = nn.LayerNorm(c.hidden)

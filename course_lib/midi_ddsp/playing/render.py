@@ -99,7 +99,9 @@ def play_stretches(
     total = check_count(math.ceil((last + TAIL_S) * rate) if n_frames is None else n_frames, "n_frames")
     length = round(STRETCH_S * rate)
     # The synthesis generator looks ahead, so the pitch runs on behind the end, and is generated ahead of each stretch.
-    features = (plan.features(at, min(length, total + context - at)) for at in range(0, total + context, length))
+    features = (
+        plan.features(first=at, count=min(length, total + context - at)) for at in range(0, total + context, length)
+    )
     generated = pitch.generate(features, pitch_id, torch.Generator().manual_seed(seed))
     semitones, begin = torch.zeros(0), 0  # off the note, of the frames from `begin` on
     for start in range(0, total, length):
@@ -110,9 +112,9 @@ def play_stretches(
         semitones, begin = semitones[first - begin :], first
         wide = semitones[: end + context - first]
         with torch.no_grad():
-            raw = synthesis(plan.features(first, len(wide)).unsqueeze(0), wide.unsqueeze(0), synthesis_id)
+            raw = synthesis(plan.features(first=first, count=len(wide)).unsqueeze(0), wide.unsqueeze(0), synthesis_id)
         own = slice(start - first, end - first)
-        f0 = midi_to_hz(plan.pitch[plan.note_index(start, end - start)] + wide[own])
+        f0 = midi_to_hz(plan.pitch[plan.note_index(first=start, count=end - start)] + wide[own])
         controls = synthesis.controls(raw[:, own], f0.unsqueeze(0))
         yield ToneControls(*(x[0] for x in controls))
 
@@ -134,7 +136,7 @@ def synthesise(controls: ToneControls, *, seed: int = 0, sample_rate: int = 16_0
     length = round(STRETCH_S * sample_rate / hop)
     n_frames = controls.f0_hz.shape[-1]
     cut = (cut_stretch(controls, slice(at, at + length)) for at in range(0, n_frames, length))
-    return torch.cat(list(sound_stretches(cut, seed, sample_rate, hop)))
+    return torch.cat(list(sound_stretches(cut, seed=seed, sample_rate=sample_rate, hop=hop)))
 
 
 def stream(
@@ -163,10 +165,12 @@ def stream(
     c = players.synthesis.config
     played = play_stretches(notes, expression, instrument, seed=seed, players=players, n_frames=n_frames)
     first = next(played)  # refuses what cannot be played now, not when the first stretch is asked for
-    return sound_stretches(itertools.chain([first], played), seed, c.sample_rate, c.sample_rate // c.frame_rate)
+    return sound_stretches(
+        itertools.chain([first], played), seed=seed, sample_rate=c.sample_rate, hop=c.sample_rate // c.frame_rate
+    )
 
 
-def sound_stretches(stretches: Iterable[ToneControls], seed: int, sample_rate: int, hop: int) -> Iterator[Tensor]:
+def sound_stretches(stretches: Iterable[ToneControls], *, seed: int, sample_rate: int, hop: int) -> Iterator[Tensor]:
     """Dry sound of controls that come a stretch at a time: (n_frames · hop,) of each."""
     generator = torch.Generator().manual_seed(seed)
     for parts in stream_tone(stretches, sample_rate=sample_rate, hop=hop, generator=generator):

@@ -22,6 +22,7 @@ def play_note(
     pitch: float,
     duration_s: float,
     expression: Sequence[float] | Tensor = DEFAULTS,
+    *,
     vibrato_hz: float = 5.5,
     n_harmonics: int = 60,
     n_bands: int = 65,

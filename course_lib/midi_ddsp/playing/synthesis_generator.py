@@ -15,7 +15,7 @@ from course_lib.midi_ddsp.playing.conditioning import FEATURES
 from course_lib.synths.tone import ToneControls, tone_controls
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SynthesisConfig:
     """Everything that fixes the shape of a `SynthesisGenerator`.
 
@@ -53,7 +53,7 @@ class SynthesisConfig:
 class DilatedBlock(nn.Module):
     """x + conv(ReLU(norm(x))), every frame normalised by itself, so that the length of a sound changes nothing."""
 
-    def __init__(self, channels: int, dilation: int) -> None:
+    def __init__(self, *, channels: int, dilation: int) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(channels)
         self.conv = nn.Conv1d(channels, channels, 3, padding=dilation, dilation=dilation)
@@ -80,9 +80,11 @@ class SynthesisGenerator(nn.Module):
         self.config = c = config or SynthesisConfig()
         n_raw = 1 + c.n_harmonics + c.n_bands
         self.embedding = nn.Embedding(max(1, len(c.instruments)), c.n_embedding)
-        self.input = stack(len(FEATURES) + 1 + c.n_embedding, c.width)
+        self.input = stack(len(FEATURES) + 1 + c.n_embedding, width=c.width)
         self.enter = nn.Conv1d(c.width, c.channels, 3, padding=1)
-        self.blocks = nn.ModuleList(DilatedBlock(c.channels, 2**i) for _ in range(c.stacks) for i in range(c.dilations))
+        self.blocks = nn.ModuleList(
+            DilatedBlock(channels=c.channels, dilation=2**i) for _ in range(c.stacks) for i in range(c.dilations)
+        )
         self.norm = nn.LayerNorm(c.channels)
         self.raw = nn.Linear(c.channels, n_raw)
         self.asked = nn.Linear(len(FEATURES), n_raw, bias=False)

@@ -40,7 +40,7 @@ def as_levels(controls: ToneControls) -> Tensor:
 class Discriminator(nn.Module):
     """Blocks of stride 2, with the conditioning and the controls on two paths that meet in every block."""
 
-    def __init__(self, n_signal: int, channels: int, blocks: int) -> None:
+    def __init__(self, *, n_signal: int, channels: int, blocks: int) -> None:
         super().__init__()
         first = [(n_signal, len(FEATURES))] + [(channels, channels)] * (blocks - 1)
         self.signal = nn.ModuleList(nn.Conv1d(a, channels, 3, stride=2, padding=1) for a, _ in first)
@@ -72,9 +72,11 @@ class Adversary(nn.Module):
         squares), and feature matching.
     """
 
-    def __init__(self, n_signal: int, channels: int = 64, blocks: int = 3) -> None:
+    def __init__(self, n_signal: int, *, channels: int = 64, blocks: int = 3) -> None:
         super().__init__()
-        self.discriminators = nn.ModuleList(Discriminator(n_signal, channels, blocks) for _ in range(SCALES))
+        self.discriminators = nn.ModuleList(
+            Discriminator(n_signal=n_signal, channels=channels, blocks=blocks) for _ in range(SCALES)
+        )
 
     def forward(self, signal: Tensor, conditioning: Tensor) -> list[tuple[Tensor, list[Tensor]]]:
         """(batch, n_frames, …) each; scores and maps of every discriminator."""

@@ -92,7 +92,7 @@ def _annotate(performance: Performance, model: DDSPInference, file: Path | None,
             file.parent.mkdir(parents=True, exist_ok=True)
             tensors = {name: value.contiguous() for name, value in controls._asdict().items()}
             write_tensors(file, tensors, {"kind": "annotation", "key": key}, FORMAT)
-    note_index = note_frames(performance.notes, n_frames, model.config.frame_rate).note
+    note_index = note_frames(performance.notes, n_frames, frame_rate=model.config.frame_rate).note
     expression = extract_expression(controls, performance.notes, model.config.frame_rate)
     return Annotated(performance, controls, note_index, expression)
 

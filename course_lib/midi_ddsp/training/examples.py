@@ -42,22 +42,22 @@ def prepare(annotated: Sequence[Annotated], frame_rate: float = 250) -> list[Pre
     for a in annotated:
         plan = NotePlan(a.performance.notes, a.expression, frame_rate)
         n = len(a.note_index)
-        note_index = plan.note_index(0, n)
-        prepared.append(Prepared(a, plan, note_index, plan.sounding(0, n), deviation(a, note_index)))
+        note_index = plan.note_index(first=0, count=n)
+        prepared.append(Prepared(a, plan, note_index, plan.sounding(first=0, count=n), deviation(a, note_index)))
     return prepared
 
 
 def draw_places(
-    prepared: Sequence[Prepared], batch: int, n_frames: int, generator: torch.Generator
+    prepared: Sequence[Prepared], *, batch: int, n_frames: int, generator: torch.Generator
 ) -> list[tuple[Prepared, int]]:
     """Draw where to cut, performance and first frame: every stretch of every performance is as likely."""
     performances = [p.annotated.performance for p in prepared]
-    places = draw_stretches(performances, batch, n_frames, generator, evenly=True)
+    places = draw_stretches(performances, batch=batch, n_frames=n_frames, generator=generator, evenly=True)
     return [(prepared[i], first) for i, first in places]
 
 
 def pitch_example(
-    prepared: Prepared, first: int, n_frames: int, share: float, generator: torch.Generator
+    prepared: Prepared, *, first: int, n_frames: int, share: float, generator: torch.Generator
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Features (n_frames, n_features), semitones and sounding (n_frames,) of one stretch, its vibratos varied."""
     semitones, plan = prepared.semitones, prepared.plan
@@ -65,11 +65,11 @@ def pitch_example(
         semitones, expression = vary_vibrato(semitones, prepared.note_index, plan.expression, share, generator)
         plan = prepared.replan(expression)
     frames = slice(first, first + n_frames)
-    return plan.features(first, n_frames), semitones[frames], prepared.sounding[frames]
+    return plan.features(first=first, count=n_frames), semitones[frames], prepared.sounding[frames]
 
 
 def tone_example(
-    prepared: Prepared, first: int, n_frames: int, share: float, generator: torch.Generator
+    prepared: Prepared, *, first: int, n_frames: int, share: float, generator: torch.Generator
 ) -> tuple[Tensor, ToneControls]:
     """Features (n_frames, n_features) and the controls to be found, (n_frames, …), of one stretch, its notes varied."""
     controls, plan = prepared.annotated.controls, prepared.plan
@@ -79,4 +79,4 @@ def tone_example(
         )
         plan = prepared.replan(expression)
     frames = slice(first, first + n_frames)
-    return plan.features(first, n_frames), ToneControls(*(x[frames] for x in controls))
+    return plan.features(first=first, count=n_frames), ToneControls(*(x[frames] for x in controls))

@@ -58,9 +58,9 @@ def train_inference(
     n_frames = round((PREROLL_S + run.plan.stretch_s) * FRAME_RATE)
 
     def draw(part: str, batch: int, generator: torch.Generator) -> tuple[tuple[Tensor, ...], list[str]]:
-        places = draw_stretches(performances[part], batch, n_frames, generator)
+        places = draw_stretches(performances[part], batch=batch, n_frames=n_frames, generator=generator)
         names = [performances[part][i].instrument for i, _ in places]
-        return cut_stretches(performances[part], places, n_frames, HOP), names
+        return cut_stretches(performances[part], places, n_frames=n_frames, hop=HOP), names
 
     def loss(module: nn.Module, generator: torch.Generator, device: torch.device) -> Tensor:
         (audio, f0, loudness), names = draw("train", run.plan.batch, generator)

@@ -59,8 +59,10 @@ def train_pitch(
     skip = round(SKIPPED_S * config.frame_rate)
 
     def draw(part: str, size: int, generator: torch.Generator) -> list[Tensor]:
-        places = draw_places(prepared[part], size, n_frames, generator)
-        examples = [pitch_example(p, first, n_frames, varied, generator) for p, first in places]
+        places = draw_places(prepared[part], batch=size, n_frames=n_frames, generator=generator)
+        examples = [
+            pitch_example(p, first=first, n_frames=n_frames, share=varied, generator=generator) for p, first in places
+        ]
         features, semitones, sounding = (torch.stack(parts) for parts in zip(*examples, strict=True))
         instrument_id = model.indices([p.annotated.performance.instrument for p, _ in places])
         slips = SLIP_CENTS / 100 * torch.randn(semitones.shape, generator=generator)

@@ -68,9 +68,9 @@ def train_synthesis(
 
     def draw(part: str, size: int, varied: float, generator: torch.Generator) -> Batch:
         examples, names = [], []
-        for p, first in draw_places(prepared[part], size, n_frames, generator):
+        for p, first in draw_places(prepared[part], batch=size, n_frames=n_frames, generator=generator):
             share = varied if float(torch.rand((), generator=generator)) < VARIED_EXAMPLES else 0.0
-            features, target = tone_example(p, first, n_frames, share, generator)
+            features, target = tone_example(p, first=first, n_frames=n_frames, share=share, generator=generator)
             frames = slice(first, first + n_frames)
             examples.append((features, p.semitones[frames], p.note_index[frames], p.sounding[frames], *target))
             names.append(p.annotated.performance.instrument)

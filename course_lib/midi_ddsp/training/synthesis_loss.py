@@ -21,7 +21,7 @@ QUIET_DB = -110.0  # a frame below this has no timbre to compare
 JUST_BEGUN = FEATURES.index("just_begun")  # e^(−t / 20 ms), t being the time since the note began
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SynthesisLoss:
     """What the generator learns from, and how much each part counts.
 

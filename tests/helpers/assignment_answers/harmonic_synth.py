@@ -39,7 +39,7 @@ def controls_of(sound, f0_hz, n_harmonics, n_frames, sample_rate):
 BY_DESCENT = """
 def controls_of(sound, f0_hz, n_harmonics, n_frames, sample_rate):
     from course_lib import HarmonicSynth, fit
-    model = HarmonicSynth(torch.full((n_frames,), f0_hz), n_harmonics, len(sound), sample_rate)
+    model = HarmonicSynth(torch.full((n_frames,), f0_hz), n_harmonics, n_samples=len(sound), sample_rate=sample_rate)
     fit(model, sound, multiscale_spectral_loss, steps=100, lr=0.05)
     controls = model.controls()
     return controls.amplitude.detach(), controls.distribution.detach()

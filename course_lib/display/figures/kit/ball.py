@@ -59,7 +59,7 @@ def roll(loss: Loss, target: Tensor, frequencies: list[float], start_hz: float, 
     path, heights = [start_hz], []
     for step in range(STEPS + 1):
         octaves = torch.log2(f64(path[-1])).requires_grad_()
-        value = loss(sinusoid(2**octaves, one, n, RATE), target)
+        value = loss(sinusoid(2**octaves, one, n_samples=n, sample_rate=RATE), target)
         downhill = -math.copysign(1.0, slope) if (slope := torch.autograd.grad(value, octaves)[0].item()) else 0.0
         heights.append(value.item())
         if downhill * before < 0:

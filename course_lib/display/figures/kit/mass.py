@@ -30,7 +30,7 @@ def noisy(sound: np.ndarray, noise_db: float, seed: int) -> np.ndarray:
 
 def noisy_target(state: State, n: int) -> Tensor:
     """Return n samples of the target of a state, a sine in noise."""
-    clean = sinusoid(f64(state["target_hz"]), f64(1.0), n, RATE).numpy()
+    clean = sinusoid(f64(state["target_hz"]), f64(1.0), n_samples=n, sample_rate=RATE).numpy()
     return f64(noisy(clean, state["noise_db"], SEED))
 
 
