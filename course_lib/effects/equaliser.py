@@ -84,5 +84,8 @@ class ParametricEQ(nn.Module):
         corners = itertools.product((self.LOW_HZ, self.HIGH * self.sample_rate), self.Q_RANGE, (-1.0, 1.0))
         frequency, q, sign = torch.tensor(list(corners), dtype=torch.float64).unbind(-1)
         gain = sign * self.max_gain_db
-        each = [biquad_coefficients(kind, frequency, self.sample_rate, q, gain)[1] for kind in set(self.kinds)]
-        return max(float(pole_radius(a).max()) for a in each)
+        each = [
+            biquad_coefficients(kind, frequency, sample_rate=self.sample_rate, q=q, gain_db=gain)
+            for kind in set(self.kinds)
+        ]
+        return max(float(pole_radius(a).max()) for _, a in each)

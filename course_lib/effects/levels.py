@@ -72,7 +72,7 @@ def gain_to_level(sounds: list[Tensor], sample_rate: float, level_db: float) -> 
     loudest = max(active_rms_db(x, sample_rate) for x in sounds)
     if loudest <= -120.0:
         return 1.0
-    peak = max(float(x.detach().abs().max()) for x in sounds)
+    peak = max(float(check_audio(x).detach().abs().max()) for x in sounds)
     return min(10.0 ** ((level_db - loudest) / 20.0), FULL_SCALE / peak)
 
 

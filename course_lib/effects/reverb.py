@@ -18,6 +18,7 @@ from course_lib.core.checks import (
     in_single,
 )
 from course_lib.core.eager import is_eager
+from course_lib.core.noise import white_noise
 from course_lib.effects.fir import power_of_two
 
 NEPER_DB = 20.0 / math.log(10.0)  # dB in a factor of e
@@ -87,8 +88,8 @@ def decaying_impulse_response(
         gain_db: a number or (…), energy of the whole tail against the direct sound, dB, if it may ring to its end.
         n_taps: length of the response.
         sample_rate: Hz.
-        generator: of the noise; if None a fixed seed, so that the same numbers give the same room. Under
-            `torch.vmap` say randomness="same".
+        generator: of the noise; if None a fixed seed, so that the same numbers give the same room. A program that is
+            compiled, exported or traced takes none.
 
     Returns:
         (…, n_taps), tap 0 is 0; differentiable in both numbers.
@@ -106,7 +107,7 @@ def decaying_impulse_response(
     check_leading(rt60_s=decay.shape, gain_db=gain.shape)
     dtype = torch.promote_types(decay.dtype, gain.dtype)
     decay, gain = in_single(decay.to(dtype), gain.to(dtype))
-    noise = (_fixed_noise(n) if generator is None else _noise(n, generator)).to(decay)
+    noise = white_noise((n,), generator, decay.double()).to(decay)
     slope = 3.0 * math.log(10.0) / (decay * rate)  # 60 dB in rt60: nepers a sample
     taps = torch.arange(n, device=decay.device, dtype=decay.dtype)
     envelope = torch.exp(-slope.unsqueeze(-1) * taps)
@@ -114,17 +115,6 @@ def decaying_impulse_response(
     energy = torch.exp(-2.0 * slope) / -torch.expm1(-2.0 * slope)
     level = 10.0 ** (gain / 20.0) / energy.sqrt()
     return (level.unsqueeze(-1) * envelope * torch.cat([torch.zeros_like(noise[:1]), noise[1:]])).to(dtype)
-
-
-def _noise(n_taps: int, generator: torch.Generator) -> Tensor:
-    """Uniform noise of mean 0 and RMS 1, (n_taps,), float64."""
-    uniform = torch.rand(n_taps, generator=generator, device=generator.device, dtype=torch.float64)
-    return (2.0 * uniform - 1.0) * math.sqrt(3.0)
-
-
-@torch.compiler.assume_constant_result  # compilers know no generators, but this noise is always the same
-def _fixed_noise(n_taps: int) -> Tensor:
-    return _noise(n_taps, torch.Generator().manual_seed(0))
 
 
 class Reverb(nn.Module):
