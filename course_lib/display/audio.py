@@ -15,6 +15,7 @@ import numpy as np
 from torch import Tensor
 
 from course_lib.core.checks import check_audio, check_sample_rate
+from course_lib.core.extras import needs_course
 from course_lib.display.figures.bundle import bundle_file
 from course_lib.display.players.facts import equal_loudness_db, outlines
 from course_lib.effects.levels import fade_cuts, gain_to_level
@@ -152,6 +153,7 @@ def listen(
 
     Chapter: book/intro.ipynb
     """
-    from IPython.display import HTML, display
+    with needs_course("listen"):
+        from IPython.display import HTML, display
 
     display(HTML(listen_html(sound, sample_rate, bits=bits, level_db=level_db, fade_s=fade_s)))

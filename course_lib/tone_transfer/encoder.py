@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from course_lib.analysis.mel import mel_bands
 from course_lib.core.checks import check_audio, check_count, check_sample_rate, in_single
 from course_lib.core.networks import run_gru
 
@@ -37,13 +38,11 @@ class TimbreEncoder(nn.Module):
 
     def __init__(self, *, sample_rate: int, frame_rate: int, n_z: int = 16, hidden: int = 64) -> None:
         super().__init__()
-        import librosa
-
         rate = check_sample_rate(sample_rate)
         self.hop = check_count(int(rate) // check_count(frame_rate, "frame_rate"), "samples in a frame")
-        bank = librosa.filters.mel(sr=rate, n_fft=FFT_SIZE, n_mels=N_MELS, fmin=LOW_HZ, fmax=rate / 2)
+        bank = mel_bands(rate, FFT_SIZE, N_MELS, low_hz=LOW_HZ)
         place = torch.pi * (torch.arange(N_MELS) + 0.5) / N_MELS
-        self.register_buffer("mel", torch.from_numpy(bank), persistent=False)
+        self.register_buffer("mel", bank, persistent=False)
         self.register_buffer("cosines", torch.cos(torch.arange(N_COEFFICIENTS).unsqueeze(-1) * place), persistent=False)
         self.normalise = nn.InstanceNorm1d(N_COEFFICIENTS)
         self.gru = nn.GRU(N_COEFFICIENTS, check_count(hidden, "hidden"), batch_first=True)
