@@ -138,18 +138,19 @@ def check_audio(audio: Any, name: str = "audio", *, allow_silence: bool = True, 
 
 def check_frequency(frequency_hz: Any, name: str, sample_rate: float, *, below_nyquist: bool = False) -> Tensor:
     """Return frequencies (Hz) as a tensor; raise ValueError if negative, not finite, or (optionally) too high."""
-    tensor = check_finite(as_tensor(frequency_hz, name), name)
+    tensor = as_tensor(frequency_hz, name)
     if tensor.numel() == 0:
         raise ValueError(f"{name} is empty: it needs at least one frame; got shape {tuple(tensor.shape)}")
     if not is_eager(tensor):
         return tensor
-    values = tensor.detach()
-    if bool((values < 0).any()):
-        raise ValueError(f"{name} must not be negative (0 means a rest); got {values.min().item():g} Hz")
-    if below_nyquist and bool((values >= sample_rate / 2).any()):
+    lowest, highest = (float(x) for x in tensor.detach().aminmax())  # NaN, if there is one, is both
+    if not (math.isfinite(lowest) and math.isfinite(highest)):
+        check_finite(tensor, name)
+    if lowest < 0:
+        raise ValueError(f"{name} must not be negative (0 means a rest); got {lowest:g} Hz")
+    if below_nyquist and highest >= sample_rate / 2:
         raise ValueError(
-            f"{name} must stay below Nyquist, sample_rate / 2 = {sample_rate / 2:g} Hz; "
-            f"got {values.max().item():g} Hz. "
+            f"{name} must stay below Nyquist, sample_rate / 2 = {sample_rate / 2:g} Hz; got {highest:g} Hz. "
             "Lower the frequency or raise the sample rate"
         )
     return tensor
@@ -164,8 +165,11 @@ def check_not_negative(tensor: Tensor, name: str, mend: str = "") -> Tensor:
 
 def check_leading(**axes: torch.Size) -> torch.Size:
     """Return what leading (batch) axes broadcast to, or raise ValueError where they do not agree."""
+    shapes = list(axes.values())
+    if all(shape == shapes[0] for shape in shapes):  # as a rule; PyTorch's way to broadcast is a slow one
+        return shapes[0]
     try:
-        return torch.broadcast_shapes(*axes.values())
+        return torch.broadcast_shapes(*shapes)
     except RuntimeError as error:
-        shapes = ", ".join(f"{name} {tuple(shape)}" for name, shape in axes.items())
-        raise ValueError(f"leading axes do not agree: {shapes}; give each the same batch, or 1") from error
+        said = ", ".join(f"{name} {tuple(shape)}" for name, shape in axes.items())
+        raise ValueError(f"leading axes do not agree: {said}; give each the same batch, or 1") from error

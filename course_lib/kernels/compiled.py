@@ -58,32 +58,34 @@ class Loop:
     """A loop over arrays that is compiled, or read from disk, when it first meets their types."""
 
     def __init__(self, loop: Callable[..., Any]) -> None:
-        self.loop, self.met = loop, {}  # type: ignore[var-annotated]
-        self.here = threading.Lock()
+        self.run, self.here = None, threading.Lock()
         functools.update_wrapper(self, loop)
 
     def __call__(self, *args: Any) -> Any:
-        types = tuple([getattr(a, "dtype", type(a)) for a in args])
-        run = self.met.get(types)
-        if run is None:
-            with self.here:
-                run = self.met[types] = self._compiled(args)
-        return run(*args)
+        if self.run is not None:
+            try:
+                return self.run(*args)
+            except TypeError:  # types it has not met
+                pass
+        with self.here:
+            self._compile(tuple(numba.typeof(a) for a in args))
+        return self.run(*args)
 
-    def _compiled(self, args: tuple[Any, ...]) -> Callable[..., Any]:
-        kinds = tuple(numba.typeof(a) for a in args)
+    def _compile(self, types: tuple[Any, ...]) -> None:
         folder = cache_folder()
         with _lock(folder):
             before, numba.config.CACHE_DIR = numba.config.CACHE_DIR, str(folder or "")
             try:
-                run = numba.njit(**OPTIONS, nogil=True, cache=folder is not None)(self.loop)
-                run.compile(kinds)
-            except OSError:  # a disk that is full or closed to us: compiled for this process alone
-                run = numba.njit(**OPTIONS, nogil=True)(self.loop)
-                run.compile(kinds)
+                run = self.run or numba.njit(**OPTIONS, nogil=True, cache=folder is not None)(self.__wrapped__)
+                run.disable_compile(False)
+                run.compile(types)
+            except OSError:  # a disk that is full, or closed to us: compiled for this process alone
+                run = numba.njit(**OPTIONS, nogil=True)(self.__wrapped__)
+                run.compile(types)
             finally:
                 numba.config.CACHE_DIR = before
-        return run
+        run.disable_compile()
+        self.run = run
 
 
 # A short piece of a loop that several loops share; it becomes part of each.

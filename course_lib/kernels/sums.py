@@ -99,8 +99,7 @@ class _Sum(torch.autograd.Function):
         ctx.starts = starts = np.empty_like(frequencies)
         sound = amplitudes.new_empty(len(amplitudes), n_samples)
         out, (rows, n_frames, n_partials) = sound.numpy(), levels.shape
-        for row in range(rows):
-            frame_starts(frequencies, n_samples, rate, turns, row, starts)
+        frame_starts(frequencies, n_samples, rate, turns, starts)
         products = rows * n_samples * n_partials
         each(
             lambda piece: loops.sound(frequencies, starts, levels, rate, *piece, out),
@@ -130,8 +129,7 @@ class _Sum(torch.autograd.Function):
                 products,
             )
             gradient = np.zeros_like(frequencies)
-            for row in range(rows):
-                frequency_gradient(frequencies, moments, n_samples, ctx.rate, row, gradient)
+            frequency_gradient(frequencies, moments, n_samples, ctx.rate, gradient)
             by_f = torch.from_numpy(gradient).to(f.dtype)
         if needs[1]:
             by_amplitudes = torch.zeros_like(amplitudes, memory_format=torch.contiguous_format)

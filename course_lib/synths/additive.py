@@ -59,7 +59,7 @@ def additive_synth(
         )
     check_leading(frequencies_hz=f.shape[:-2], amplitudes=a.shape[:-2])
     a = torch.where((f > 0) & (f < rate / 2), a, torch.zeros_like(a))
-    way = choose(method, n_samples * a[..., 0, :].numel(), f, a)
+    way = choose(method, n_samples * (a.numel() // a.shape[-2]), f, a)
 
     def formula(f: Tensor, a: Tensor) -> Tensor:
         return additive_sum_reference(f, a, n_samples=n_samples, sample_rate=rate)

@@ -96,10 +96,10 @@ def _mask(shares: Tensor, f0: Tensor, rate: float) -> Tensor:
     (pitch,) = in_single(f0.detach())
     sounding = False  # whether it is known that no frame is a rest
     if is_eager(pitch):
-        lowest, highest = pitch.aminmax()
-        sounding = bool(lowest > 0)
-        if sounding and bool(highest * shares.shape[-1] < rate / 2):  # nothing to silence
-            return shares.expand(*torch.broadcast_shapes(shares.shape[:-1], f0.shape), -1)
+        lowest, highest = (float(x) for x in pitch.aminmax())
+        sounding = lowest > 0
+        if sounding and highest * shares.shape[-1] < rate / 2:  # nothing to silence
+            return shares.expand(*check_leading(shares=shares.shape[:-1], f0_hz=f0.shape), -1)
     k = torch.arange(1, shares.shape[-1] + 1, device=pitch.device, dtype=pitch.dtype)
     partials = pitch.unsqueeze(-1) * k
     audible = partials < rate / 2
@@ -228,7 +228,7 @@ def harmonic_synth(
                 f"got {f0.detach().max().item():g} Hz. Lower it, raise the sample rate, or leave mask=True"
             )
     shares = _mask(shares, f0, rate) if mask else shares * (f0 > 0).unsqueeze(-1)
-    way = choose(method, n_samples * shares[..., 0, :].numel(), f0, shares)
+    way = choose(method, n_samples * (shares.numel() // shares.shape[-2]), f0, shares)
 
     def formula(f0: Tensor, shares: Tensor) -> Tensor:
         return harmonic_sum_reference(f0, shares, n_samples=n_samples, sample_rate=rate, turns=turns)

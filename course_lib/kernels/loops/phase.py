@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
 from course_lib.kernels.compiled import Loop, part
 
@@ -78,13 +79,14 @@ def numbers(first, m, n, bow):
 
 
 @Loop
-def frame_starts(f, n_samples, rate, turns, row, starts):
-    """Phase of the first sample of every frame of one sound, in turns: f and starts (rows, n_frames, partials).
+def frame_starts(f: NDArray, n_samples: int, rate: float, turns: float, starts: NDArray) -> None:
+    """Phase of the first sample of every frame, in turns: f and starts (rows, n_frames, partials).
 
     A sample exactly at the place of a resting frame has no frequency, and does not move the phase.
     """
-    n_frames, n_partials = f.shape[1:]
-    for p in range(n_partials):
+    rows, n_frames, n_partials = f.shape
+    for each in range(rows * n_partials):
+        row, p = each // n_partials, each % n_partials
         ticks = np.int64(0)
         for i in range(n_frames):
             begin = first_sample(i, n_frames, n_samples)
@@ -99,14 +101,15 @@ def frame_starts(f, n_samples, rate, turns, row, starts):
 
 
 @Loop
-def frequency_gradient(f, moments, n_samples, rate, row, gradient):
+def frequency_gradient(f: NDArray, moments: NDArray, n_samples: int, rate: float, gradient: NDArray) -> None:
     """Gradient by f (rows, n_frames, partials) from `moments` (rows, n_frames, partials, 3).
 
     moments: gradients by the phase in turns summed over a frame's samples: plain, times j, times j (j − 1) / 2. A frame
     moves the phase of all later ones; its own line reaches two frequencies. A rest has no gradient.
     """
-    n_frames, n_partials = f.shape[1:]
-    for p in range(n_partials):
+    rows, n_frames, n_partials = f.shape
+    for each in range(rows * n_partials):
+        row, p = each // n_partials, each % n_partials
         later = 0.0
         for i in range(n_frames - 1, -1, -1):
             begin = first_sample(i, n_frames, n_samples)
