@@ -218,8 +218,11 @@ def harmonic_synth(
     """
     rate = check_sample_rate(sample_rate)
     n_samples = check_count(n_samples, "n_samples")
-    f0, d = _check_pair(f0_hz, distribution, rate)
-    shares = _check_amplitude(amplitude, f0, "amplitude").unsqueeze(-1) * d
+    f0, d = _check_pair(f0_hz, distribution, rate, values=False)
+    a = _check_amplitude(amplitude, f0, "amplitude", values=False)
+    shares = a.unsqueeze(-1) * d
+    if is_eager(shares) and not math.isfinite(float(shares.detach().sum())):  # one look at all, then a close one
+        check_finite(a, "amplitude"), check_finite(d, "distribution")
     if not mask and is_eager(f0, shares):
         too_high = f0.detach() > rate / 2
         if bool(too_high.any()) and bool((too_high & (shares.detach() != 0).any(-1)).any()):
@@ -304,10 +307,14 @@ class HarmonicSynth(nn.Module):
         return harmonic_synth(*self.controls(), n_samples=self.n_samples, sample_rate=self.sample_rate)
 
 
-def _check_pair(f0_hz: Any, distribution: Any, sample_rate: float, name: str = "distribution") -> tuple[Tensor, Tensor]:
+def _check_pair(
+    f0_hz: Any, distribution: Any, sample_rate: float, name: str = "distribution", *, values: bool = True
+) -> tuple[Tensor, Tensor]:
     """f0 (…, n_frames) and distribution (…, n_frames, n_harmonics) as tensors, or ValueError."""
     f0 = check_frequency(f0_hz, "f0_hz", sample_rate)
-    d = check_finite(as_tensor(distribution, name), name)
+    d = as_tensor(distribution, name)
+    if values:
+        check_finite(d, name)
     if f0.ndim < 1 or d.ndim < 2 or d.shape[-1] < 1 or f0.shape[-1] != d.shape[-2]:
         raise ValueError(
             f"f0_hz must be (…, n_frames) and {name} (…, n_frames, n_harmonics) with the same n_frames; "
@@ -317,9 +324,11 @@ def _check_pair(f0_hz: Any, distribution: Any, sample_rate: float, name: str = "
     return f0, d
 
 
-def _check_amplitude(amplitude: Any, f0: Tensor, name: str) -> Tensor:
+def _check_amplitude(amplitude: Any, f0: Tensor, name: str, *, values: bool = True) -> Tensor:
     """Amplitude (…, n_frames) as a tensor with f0's frames, or ValueError."""
-    a = check_finite(as_tensor(amplitude, name), name)
+    a = as_tensor(amplitude, name)
+    if values:
+        check_finite(a, name)
     if a.ndim < 1 or a.shape[-1] != f0.shape[-1]:
         raise ValueError(
             f"{name} must be (…, n_frames) with the n_frames of f0_hz; got {tuple(a.shape)} and {tuple(f0.shape)}"
