@@ -26,7 +26,7 @@ def compiled_loops() -> bool:
         import numba
     except Exception:  # absent, or made for another NumPy: either way there are no loops
         return False
-    return not numba.config.DISABLE_JIT
+    return not getattr(numba.config, "DISABLE_JIT", 0)
 
 
 def choose(method: str, products: int, *tensors: Tensor) -> Method:
