@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import torch
 from torch import Tensor
 
+from course_lib.core.types import ArrayLike
 
-def as_tensor(value: Any, name: str) -> Tensor:
+
+def as_tensor(value: ArrayLike, name: str) -> Tensor:
     """Return `value` as a floating-point tensor; integers, lists and NumPy arrays are converted.
 
     Args:
@@ -69,7 +70,7 @@ def check_finite(tensor: Tensor, name: str) -> Tensor:
     return tensor
 
 
-def check_audio(audio: Any, name: str = "audio", *, allow_silence: bool = True, minimum: int = 1) -> Tensor:
+def check_audio(audio: ArrayLike, name: str = "audio", *, allow_silence: bool = True, minimum: int = 1) -> Tensor:
     """Return sound as a tensor (…, n_samples), or raise ValueError.
 
     Args:
@@ -92,7 +93,7 @@ def check_audio(audio: Any, name: str = "audio", *, allow_silence: bool = True, 
     return tensor
 
 
-def check_frequency(frequency_hz: Any, name: str, sample_rate: float, *, below_nyquist: bool = False) -> Tensor:
+def check_frequency(frequency_hz: ArrayLike, name: str, sample_rate: float, *, below_nyquist: bool = False) -> Tensor:
     """Return frequencies (Hz) as a tensor; raise ValueError if negative, not finite, or (optionally) too high."""
     tensor = check_finite(as_tensor(frequency_hz, name), name)
     if tensor.numel() == 0:

@@ -9,12 +9,13 @@ import torch
 from torch import Tensor, nn
 
 from course_lib.core.checks import as_tensor, check_finite, check_frequency
+from course_lib.core.types import ArrayLike
 from course_lib.core.units import hz_to_midi
 
 LOUDNESS_FLOOR_DB = -80.0
 
 
-def scale_inputs(f0_hz: Any, loudness_db: Any) -> Tensor:
+def scale_inputs(f0_hz: ArrayLike, loudness_db: ArrayLike) -> Tensor:
     """Bring pitch and loudness to about 0 … 1, on the scales on which the ear hears equal steps as equal.
 
     Args:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from course_lib.core.checks import check_frequency, check_sample_rate
+from course_lib.core.types import ArrayLike
 
 # One turn of the phase is 2^62 ticks. Whole numbers add without rounding and overflow by whole turns.
 TURN = 1 << 62
@@ -48,7 +49,7 @@ class _AccumulatePhase(torch.autograd.Function):
         return (later * (2 * math.pi / ctx.sample_rate)).to(grad.dtype), None
 
 
-def instantaneous_phase(frequency_hz: Any, sample_rate: float) -> Tensor:
+def instantaneous_phase(frequency_hz: ArrayLike, sample_rate: float) -> Tensor:
     """Accumulate frequency into phase: phase[n] = 2π/sr · Σ_{m<n} f[m], wrapped.
 
     Args:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from course_lib.core.checks import as_tensor, check_audio, check_count, check_finite, check_leading, check_sample_rate
+from course_lib.core.types import ArrayLike
 from course_lib.effects.biquads import pole_radius
 
 LONGEST_FFT = 1 << 22
 
 
-def biquad_response(b: Any, a: Any, frequencies_hz: Any, sample_rate: float) -> Tensor:
+def biquad_response(b: ArrayLike, a: ArrayLike, frequencies_hz: ArrayLike, sample_rate: float) -> Tensor:
     """Frequency response of a filter or of a cascade: the ratio of two polynomials on the unit circle.
 
     Args:
@@ -45,7 +45,7 @@ def _response(b: Tensor, a: Tensor, omega: Tensor) -> Tensor:
     return ((b.to(powers.dtype) @ powers) / (a.to(powers.dtype) @ powers)).prod(-2)
 
 
-def filter_by_sampling(audio: Any, b: Any, a: Any, fft_size: int | None = None) -> Tensor:
+def filter_by_sampling(audio: ArrayLike, b: ArrayLike, a: ArrayLike, fft_size: int | None = None) -> Tensor:
     """Filter sound by multiplying its spectrum with the filter's response: how a recursion is trained.
 
     A recursion rings for ever, a transform is finite: what rings longer than the transform leaves room for wraps
@@ -87,7 +87,7 @@ def filter_by_sampling(audio: Any, b: Any, a: Any, fft_size: int | None = None) 
     return torch.fft.irfft(spectrum * response, n=size)[..., :n].to(x)
 
 
-def filter_recursively(audio: Any, b: Any, a: Any) -> Tensor:
+def filter_recursively(audio: ArrayLike, b: ArrayLike, a: ArrayLike) -> Tensor:
     """Filter sound sample by sample, as a filter runs: y[n] from x[n … n−2] and y[n−1], y[n−2].
 
     Where no gradient is wanted SciPy's compiled recursion does the work, in float64. With one, it is a loop in PyTorch
@@ -138,7 +138,7 @@ def _compiled(x: Tensor, b: Tensor, a: Tensor) -> Tensor:
     return torch.stack([torch.from_numpy(row) for row in filtered]).reshape(x.shape).to(x.device)
 
 
-def _sections(b: Any, a: Any) -> tuple[Tensor, Tensor]:
+def _sections(b: ArrayLike, a: ArrayLike) -> tuple[Tensor, Tensor]:
     """b and a as (…, n_sections, 3), or ValueError."""
     pair = []
     for name, value in (("b", b), ("a", a)):

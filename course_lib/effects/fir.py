@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from course_lib.core.checks import as_tensor, check_audio, check_finite, check_leading
+from course_lib.core.types import ArrayLike
 
 
-def fir_filter(audio: Any, magnitudes: Any) -> Tensor:
+def fir_filter(audio: ArrayLike, magnitudes: ArrayLike) -> Tensor:
     """Filter sound with a zero-phase response that is given at evenly spaced frequencies, and may change over time.
 
     The magnitudes become 2 · (n_bands − 1) taps, windowed (`zero_phase_response`): details narrower than a band are
@@ -40,7 +40,7 @@ def fir_filter(audio: Any, magnitudes: Any) -> Tensor:
     return shape_noise(x.expand(*leading, -1), m.expand(*leading, -1, -1))
 
 
-def zero_phase_response(magnitudes: Any) -> Tensor:
+def zero_phase_response(magnitudes: ArrayLike) -> Tensor:
     """Impulse response whose spectrum runs through the magnitudes: frequency sampling, then a Hann window.
 
     Args:
@@ -114,7 +114,7 @@ def _fast_length(n: int) -> int:
     return 3 * power // 4 if n <= 3 * power // 4 and power >= 4 else power
 
 
-def check_magnitudes(magnitudes: Any, frames: bool) -> Tensor:
+def check_magnitudes(magnitudes: ArrayLike, frames: bool) -> Tensor:
     """Magnitudes as a tensor, (…, n_bands) or (…, n_frames, n_bands), or ValueError."""
     m = check_finite(as_tensor(magnitudes, "magnitudes"), "magnitudes")
     shape = "(…, n_frames, n_bands)" if frames else "(…, n_bands)"

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from course_lib.core.checks import as_tensor, check_audio, check_count, check_finite, check_leading, check_sample_rate
+from course_lib.core.types import ArrayLike
 
 NEPER_DB = 20.0 / math.log(10.0)  # dB in a factor of e
 
 
-def fft_convolve(audio: Any, impulse_response: Any) -> Tensor:
+def fft_convolve(audio: ArrayLike, impulse_response: ArrayLike) -> Tensor:
     """Convolve a sound with an impulse response by multiplying their spectra, and keep the sound's length.
 
     Both are padded first, so that no tail wraps around from the end to the beginning.
@@ -44,7 +44,7 @@ def fft_convolve(audio: Any, impulse_response: Any) -> Tensor:
     return torch.fft.irfft(spectrum, n=size)[..., :n].to(dtype)
 
 
-def reverb(audio: Any, impulse_response: Any) -> Tensor:
+def reverb(audio: ArrayLike, impulse_response: ArrayLike) -> Tensor:
     """Add a room to a dry sound.
 
     The direct sound is passed on as it is, so tap 0 of the response is taken as 0: otherwise the dry sound would come
@@ -68,7 +68,7 @@ def reverb(audio: Any, impulse_response: Any) -> Tensor:
 
 
 def decaying_impulse_response(
-    rt60_s: Any, gain_db: Any, *, n_taps: int, sample_rate: float, generator: torch.Generator | None = None
+    rt60_s: ArrayLike, gain_db: ArrayLike, *, n_taps: int, sample_rate: float, generator: torch.Generator | None = None
 ) -> Tensor:
     """Noise that dies away exponentially: the diffuse tail of a room in two numbers.
 
@@ -130,7 +130,7 @@ class Reverb(nn.Module):
         )  # down by 60 dB at its end
         self.impulse_response = nn.Parameter(initial * start / start.square().mean().sqrt())
 
-    def forward(self, audio: Any) -> Tensor:
+    def forward(self, audio: ArrayLike) -> Tensor:
         """Return dry + room, (…, n_samples)."""
         return reverb(audio, self.impulse_response)
 
@@ -176,6 +176,6 @@ class DecayReverb(nn.Module):
         """(n_taps,), what the two numbers stand for now."""
         return decaying_impulse_response(self.rt60_s, self.gain_db, n_taps=self.n_taps, sample_rate=self.sample_rate)
 
-    def forward(self, audio: Any) -> Tensor:
+    def forward(self, audio: ArrayLike) -> Tensor:
         """Return dry + room, (…, n_samples)."""
         return reverb(audio, self.impulse_response)

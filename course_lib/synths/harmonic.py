@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +18,7 @@ from course_lib.core.checks import (
 )
 from course_lib.core.envelopes import upsample, upsample_frequency
 from course_lib.core.phase import instantaneous_phase
+from course_lib.core.types import ArrayLike
 from course_lib.core.units import exp_sigmoid
 from course_lib.kernels.harmonic import harmonic_sum
 
@@ -34,7 +35,7 @@ class HarmonicControls(NamedTuple):
     distribution: Tensor
 
 
-def harmonic_frequencies(f0_hz: Any, n_harmonics: int) -> Tensor:
+def harmonic_frequencies(f0_hz: ArrayLike, n_harmonics: int) -> Tensor:
     """Return the frequencies k·f0 of harmonics 1…K.
 
     Args:
@@ -57,12 +58,12 @@ def harmonic_frequencies(f0_hz: Any, n_harmonics: int) -> Tensor:
     return f0.unsqueeze(-1) * k
 
 
-def scale_parameters(raw: Any) -> Tensor:
+def scale_parameters(raw: ArrayLike) -> Tensor:
     """Constraint 1, scaling: any raw number becomes a positive amplitude (`exp_sigmoid`, (1e-7, 2))."""
     return exp_sigmoid(raw)
 
 
-def mask_above_nyquist(distribution: Any, f0_hz: Any, sample_rate: float) -> Tensor:
+def mask_above_nyquist(distribution: ArrayLike, f0_hz: ArrayLike, sample_rate: float) -> Tensor:
     """Constraint 2, no aliasing: silence every harmonic at or above Nyquist, and all of them in a rest.
 
     Args:
@@ -97,7 +98,7 @@ def _mask(shares: Tensor, f0: Tensor, rate: float) -> Tensor:
     return torch.where(audible if lowest > 0 else audible & (partials > 0), shares, 0.0)
 
 
-def normalise_distribution(distribution: Any) -> Tensor:
+def normalise_distribution(distribution: ArrayLike) -> Tensor:
     """Constraint 3, one share-out: divide each frame by its sum; a frame of zeros stays zeros.
 
     Args:
@@ -123,9 +124,9 @@ def normalise_distribution(distribution: Any) -> Tensor:
 
 
 def harmonic_controls(
-    raw_amplitude: Any,
-    raw_distribution: Any,
-    f0_hz: Any,
+    raw_amplitude: ArrayLike,
+    raw_distribution: ArrayLike,
+    f0_hz: ArrayLike,
     sample_rate: float,
     *,
     scale: bool = True,
@@ -167,9 +168,9 @@ def harmonic_controls(
 
 
 def harmonic_synth(
-    f0_hz: Any,
-    amplitude: Any,
-    distribution: Any,
+    f0_hz: ArrayLike,
+    amplitude: ArrayLike,
+    distribution: ArrayLike,
     *,
     n_samples: int,
     sample_rate: float,
@@ -254,7 +255,7 @@ class HarmonicSynth(nn.Module):
     f0_hz: Tensor
 
     def __init__(
-        self, f0_hz: Any, n_harmonics: int, *, n_samples: int, sample_rate: float, initial: float = 0.0
+        self, f0_hz: ArrayLike, n_harmonics: int, *, n_samples: int, sample_rate: float, initial: float = 0.0
     ) -> None:
         super().__init__()
         rate = check_sample_rate(sample_rate)
@@ -277,7 +278,9 @@ class HarmonicSynth(nn.Module):
         return harmonic_synth(*self.controls(), n_samples=self.n_samples, sample_rate=self.sample_rate)
 
 
-def _check_pair(f0_hz: Any, distribution: Any, sample_rate: float, name: str = "distribution") -> tuple[Tensor, Tensor]:
+def _check_pair(
+    f0_hz: ArrayLike, distribution: ArrayLike, sample_rate: float, name: str = "distribution"
+) -> tuple[Tensor, Tensor]:
     """f0 (…, n_frames) and distribution (…, n_frames, n_harmonics) as tensors, or ValueError."""
     f0 = check_frequency(f0_hz, "f0_hz", sample_rate)
     d = check_finite(as_tensor(distribution, name), name)
@@ -290,7 +293,7 @@ def _check_pair(f0_hz: Any, distribution: Any, sample_rate: float, name: str = "
     return f0, d
 
 
-def _check_amplitude(amplitude: Any, f0: Tensor, name: str) -> Tensor:
+def _check_amplitude(amplitude: ArrayLike, f0: Tensor, name: str) -> Tensor:
     """Amplitude (…, n_frames) as a tensor with f0's frames, or ValueError."""
     a = check_finite(as_tensor(amplitude, name), name)
     if a.ndim < 1 or a.shape[-1] != f0.shape[-1]:

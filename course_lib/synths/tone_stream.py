@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from course_lib.core.checks import check_count, check_sample_rate
+from course_lib.core.types import ArrayLike
 from course_lib.effects.fir import check_magnitudes, shape_noise
 from course_lib.effects.reverb import fft_convolve
 from course_lib.synths.noise import white_noise
@@ -23,7 +24,7 @@ def stream_tone(
     hop: int,
     pitched: PitchedPart = HARMONICS,
     noise: bool = True,
-    room: Any = None,
+    room: ArrayLike | None = None,
     generator: torch.Generator | None = None,
 ) -> Iterator[ToneParts]:
     """Synthesise a tone whose controls come a stretch at a time: the sound of `tone`, wherever it is cut.

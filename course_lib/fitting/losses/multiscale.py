@@ -10,6 +10,7 @@ from torch import Tensor
 
 from course_lib.core.checks import check_audio
 from course_lib.core.double_backward import refuse_double_backward
+from course_lib.core.types import ArrayLike
 from course_lib.fitting.losses.checks import check_fft_sizes, check_shapes, check_sounds
 from course_lib.fitting.losses.stft import hann_window, stft_magnitude
 
@@ -18,7 +19,7 @@ FFT_SIZES = (2048, 1024, 512, 256, 128, 64)
 LOG_FLOOR = 1e-5
 
 
-def multiscale_spectral_loss(prediction: Any, target: Any, fft_sizes: Sequence[int] = FFT_SIZES) -> Tensor:
+def multiscale_spectral_loss(prediction: ArrayLike, target: ArrayLike, fft_sizes: Sequence[int] = FFT_SIZES) -> Tensor:
     """Sum over FFT sizes of ``mean |S − Ŝ| + mean |log S − log Ŝ|``: loud and quiet parts, near and far in time.
 
     Args:
@@ -64,7 +65,7 @@ class MultiscaleSpectralLoss:
     tensor(0.)
     """
 
-    def __init__(self, target: Any, fft_sizes: Sequence[int] = FFT_SIZES) -> None:
+    def __init__(self, target: ArrayLike, fft_sizes: Sequence[int] = FFT_SIZES) -> None:
         self.target = check_audio(target, "target").detach().clone()
         check_fft_sizes(fft_sizes)
         self.fft_sizes = tuple(fft_sizes)
@@ -73,7 +74,7 @@ class MultiscaleSpectralLoss:
         self.magnitudes = [_transform(padded, self.edge, size)[1] for size in fft_sizes]
         self.logarithms = [torch.log(magnitude + LOG_FLOOR) for magnitude in self.magnitudes]
 
-    def __call__(self, prediction: Any) -> Tensor:
+    def __call__(self, prediction: ArrayLike) -> Tensor:
         """Return the loss of a prediction (…, n_samples), a scalar."""
         p = check_audio(prediction, "prediction")
         check_shapes(p, self.target)

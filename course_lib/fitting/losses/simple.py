@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor
 
 from course_lib.core.checks import check_count
+from course_lib.core.types import ArrayLike
 from course_lib.fitting.losses.checks import check_sounds
 
 
-def waveform_l1(prediction: Any, target: Any) -> Tensor:
+def waveform_l1(prediction: ArrayLike, target: ArrayLike) -> Tensor:
     """Mean absolute difference of the samples.
 
     Args:
@@ -33,7 +32,7 @@ def waveform_l1(prediction: Any, target: Any) -> Tensor:
     return (p - t).abs().mean()
 
 
-def spectral_l1(prediction: Any, target: Any, fft_size: int | None = None) -> Tensor:
+def spectral_l1(prediction: ArrayLike, target: ArrayLike, fft_size: int | None = None) -> Tensor:
     """Mean absolute difference of one magnitude spectrum of the whole sound, Hann-windowed; phase is ignored.
 
     Args:
