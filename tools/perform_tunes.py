@@ -269,7 +269,7 @@ def colour(dry: np.ndarray, f0: np.ndarray, notes: list[Note], curves: dict[str,
         mean = np.maximum(level[own], level[own].max() - 40).mean()
         gain_db[all_of_it] += float(np.median(curves["level_db"][own])) - mean
     magnitudes = np.apply_along_axis(smooth, 0, magnitudes, 3)
-    tilted = fir_filter(sound, torch.tensor(magnitudes, dtype=torch.float32)).double().numpy()
+    tilted = fir_filter(sound, torch.tensor(magnitudes, dtype=torch.float32), time_varying=True).double().numpy()
     t, frame_t = np.arange(len(dry)) / SAMPLE_RATE, np.arange(len(f0)) / FRAME_RATE
     return tilted * 10 ** (np.interp(t, frame_t, smooth(gain_db, 5)) / 20)
 

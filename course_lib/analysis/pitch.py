@@ -10,6 +10,7 @@ from torch import Tensor
 
 from course_lib.analysis.frames import frame_count
 from course_lib.core.checks import check_audio, check_sample_rate
+from course_lib.core.extras import needs_course
 from course_lib.core.types import ArrayLike
 
 
@@ -36,10 +37,12 @@ def estimate_f0(
     Raises:
         ValueError: silent or empty sound, NaN, a sample rate or hop that is not positive, a pitch range that
             reaches Nyquist or is narrower than two semitones, a sound shorter than four periods of the lowest pitch.
+        ImportError: librosa is not installed; `track_f0` does without it.
 
     Source: Mauch & Dixon, pYIN, 2014. Chapter: book/sines/fitting.ipynb
     """
-    import librosa
+    with needs_course("estimate_f0"):
+        import librosa
 
     rate = check_sample_rate(sample_rate)
     sound = check_audio(audio, allow_silence=False)

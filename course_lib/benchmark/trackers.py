@@ -9,7 +9,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import librosa
 import numpy as np
 import torch
 from torch import Tensor
@@ -20,6 +19,7 @@ from course_lib.analysis.tracking import track_f0
 from course_lib.benchmark.encoder import PitchEncoder, pitch_frames, quiet_clip
 from course_lib.benchmark.pitch_encoder import load_pitch_encoder
 from course_lib.benchmark.tables import data_file, stored_table, write_table
+from course_lib.core.extras import needs_course
 from course_lib.core.units import cents
 from course_lib.synths.harmonic import harmonic_synth
 
@@ -113,6 +113,9 @@ def with_noise(sound: Sound, snr_db: float | None, seed: int = 0) -> Sound:
 def by_yin(audio: Tensor) -> tuple[Tensor, Tensor]:
     """librosa's YIN, frames of 64 ms. It always answers."""
     n_frames = round(len(audio) / (HOP_S * SAMPLE_RATE))
+    with needs_course("the benchmark of pitch trackers"):
+        import librosa
+
     found = librosa.yin(
         audio.numpy(), fmin=SPAN_HZ[0], fmax=SPAN_HZ[1], sr=SAMPLE_RATE, frame_length=1024, hop_length=64
     )

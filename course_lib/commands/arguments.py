@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import argparse
 
-import torch
-
 PROGRAM = "python -m course_lib"
 
 
@@ -19,6 +17,8 @@ def seed(text: str) -> int:
 
 def check_device(device: str | None) -> None:
     """Raise ValueError unless PyTorch can compute on this device."""
+    import torch
+
     try:
         kind = None if device is None else torch.device(device).type
     except RuntimeError as error:

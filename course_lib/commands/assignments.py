@@ -14,9 +14,8 @@ from course_lib.commands.arguments import PROGRAM
 NAME = f"{PROGRAM} assignments"
 
 
-def add(commands: Any) -> None:
-    """Declare the command, its two verbs and their options."""
-    top = commands.add_parser("assignments", help="make students' notebooks, and grade what comes back")
+def add(top: argparse.ArgumentParser) -> None:
+    """Declare what the command takes: two verbs and their options."""
     verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
 
     r = verbs.add_parser("release", help="write the students' notebooks")

@@ -8,7 +8,6 @@ import re
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 from tqdm.auto import tqdm
 
@@ -33,9 +32,8 @@ NAME = f"{PROGRAM} render"
 MOST_VOICES = 64
 
 
-def add(commands: Any) -> None:
-    """Declare the command and its options."""
-    r = commands.add_parser("render", help="play a score: MIDI in, sound out")
+def add(r: argparse.ArgumentParser) -> None:
+    """Declare what the command takes."""
     r.add_argument("score", type=Path, help="a MIDI file, up to two hours and 64 voices")
     r.add_argument("output", type=Path, help="WAV, FLAC or OGG, as the suffix says; several voices make it stereo")
     r.add_argument(

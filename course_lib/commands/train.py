@@ -35,9 +35,8 @@ TRAININGS: dict[str, tuple[Callable[..., Any], Run]] = {
 GENERATORS = ("pitch", "synthesis", "expression")
 
 
-def add(commands: Any) -> None:
-    """Declare the command and its options."""
-    r = commands.add_parser("train", help="train a network on a folder of recordings; run it again to go on")
+def add(r: argparse.ArgumentParser) -> None:
+    """Declare what the command takes."""
     r.add_argument(
         "folder",
         type=Path,

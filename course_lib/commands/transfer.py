@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -16,9 +15,8 @@ from course_lib.tone_transfer.listening import LONGEST_S
 from course_lib.tone_transfer.render import describe, transfer
 
 
-def add(commands: Any) -> None:
-    """Declare the command and its options."""
-    t = commands.add_parser("transfer", help="play a recording on another instrument")
+def add(t: argparse.ArgumentParser) -> None:
+    """Declare what the command takes."""
     t.add_argument("input", type=Path, help="WAV, FLAC, OGG or MP3; any rate, mono or stereo, one voice, up to 10 min")
     t.add_argument("output", type=Path, help="WAV, FLAC or OGG, as the suffix says")
     t.add_argument("--instrument", required=True, help=f"{_known()} or a .safetensors file")

@@ -1,17 +1,25 @@
-"""Input checks shared by every floor: each raises ValueError with the rule, the value it got and the mend."""
+"""Input checks shared by every floor: each raises ValueError with the rule, the value it got and the mend.
+
+Shapes and types are always looked at; values only where there are any (`is_eager`).
+"""
 
 from __future__ import annotations
 
 import math
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from course_lib.core.eager import is_eager
 from course_lib.core.types import ArrayLike
+
+PRECISIONS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
 def as_tensor(value: ArrayLike, name: str) -> Tensor:
-    """Return `value` as a floating-point tensor; integers, lists and NumPy arrays are converted.
+    """Return `value` as a floating-point tensor; integers, lists and NumPy arrays of any layout are converted.
 
     Args:
         value: a tensor, a number, or anything `torch.as_tensor` understands.
@@ -21,15 +29,47 @@ def as_tensor(value: ArrayLike, name: str) -> Tensor:
         The tensor, same device; float32 unless it already was floating point.
 
     Raises:
-        TypeError: not numeric, or complex.
+        TypeError: not numeric, complex, or of a precision that nothing can be computed in.
     """
     try:
-        tensor = value if isinstance(value, Tensor) else torch.as_tensor(value)
+        tensor = value if isinstance(value, Tensor) else torch.as_tensor(_plain(value))
     except (TypeError, ValueError, RuntimeError) as error:
         raise TypeError(f"{name} must be numbers (a tensor, array, list or number); got {value!r:.80}") from error
     if tensor.is_complex():
         raise TypeError(f"{name} must be real, got {tensor.dtype}; take .real or .abs() first")
-    return tensor if tensor.is_floating_point() else tensor.to(torch.get_default_dtype())
+    if not tensor.is_floating_point():
+        return tensor.to(torch.get_default_dtype())
+    if tensor.dtype not in PRECISIONS:
+        raise TypeError(f"{name} must be of 16 bits or more, got {tensor.dtype}; convert it with .to(torch.float32)")
+    return tensor
+
+
+def _plain(value: ArrayLike) -> Any:
+    """A NumPy array as torch takes it: native byte order, no negative or odd steps, writable; all else untouched."""
+    if not isinstance(value, np.ndarray):
+        return value
+    if value.dtype == np.longdouble:
+        return value.astype(np.float64)
+    native = value.astype(value.dtype.newbyteorder("="), copy=False)
+    odd = any(step < 0 or step % native.itemsize for step in native.strides)
+    return native.copy() if odd or not native.flags.writeable else native
+
+
+def in_single(*tensors: Tensor) -> tuple[Tensor, ...]:
+    """Return the tensors in float32 where they were float16 or bfloat16: for sums and angles, rounded at the end."""
+    return tuple(x.to(torch.promote_types(x.dtype, torch.float32)) for x in tensors)
+
+
+def check_eager(what: str, *tensors: Any) -> None:
+    """Raise NotImplementedError unless the values are there to be read, for what cannot do without them.
+
+    what: a sentence's subject and verb, such as "track_f0 follows a path of whole numbers".
+    """
+    if not is_eager(*(x for x in tensors if isinstance(x, Tensor))):
+        raise NotImplementedError(
+            f"{what}: it reads values, so it cannot be compiled, exported, traced, mapped (torch.func) or run on meta "
+            "tensors; call it outside, on plain tensors"
+        )
 
 
 def check_sample_rate(sample_rate: float) -> float:
@@ -60,6 +100,8 @@ def check_count(value: int, name: str, minimum: int = 1) -> int:
 
 def check_finite(tensor: Tensor, name: str) -> Tensor:
     """Return the tensor, or raise ValueError where it holds NaN or infinity (the first place is named)."""
+    if not is_eager(tensor):
+        return tensor
     if math.isfinite(float(tensor.detach().sum())):  # quicker; a sum that overflows is looked at closely
         return tensor
     good = torch.isfinite(tensor)
@@ -85,6 +127,8 @@ def check_audio(audio: ArrayLike, name: str = "audio", *, allow_silence: bool = 
     if tensor.shape[-1] < minimum or tensor.numel() == 0:
         raise ValueError(f"{name} needs at least {minimum} sample(s); got shape {tuple(tensor.shape)}")
     check_finite(tensor, name)
+    if not is_eager(tensor):
+        return tensor
     whole = not isinstance(audio, Tensor) or not audio.is_floating_point()
     if whole and float(tensor.detach().abs().max()) > 1 and bool((tensor == tensor.round()).all()):
         raise ValueError(f"{name} holds whole numbers up to {float(tensor.abs().max()):g}: divide PCM by 32768 first")
@@ -95,25 +139,38 @@ def check_audio(audio: ArrayLike, name: str = "audio", *, allow_silence: bool = 
 
 def check_frequency(frequency_hz: ArrayLike, name: str, sample_rate: float, *, below_nyquist: bool = False) -> Tensor:
     """Return frequencies (Hz) as a tensor; raise ValueError if negative, not finite, or (optionally) too high."""
-    tensor = check_finite(as_tensor(frequency_hz, name), name)
+    tensor = as_tensor(frequency_hz, name)
     if tensor.numel() == 0:
         raise ValueError(f"{name} is empty: it needs at least one frame; got shape {tuple(tensor.shape)}")
-    values = tensor.detach()
-    if bool((values < 0).any()):
-        raise ValueError(f"{name} must not be negative (0 means a rest); got {values.min().item():g} Hz")
-    if below_nyquist and bool((values >= sample_rate / 2).any()):
+    if not is_eager(tensor):
+        return tensor
+    lowest, highest = (float(x) for x in tensor.detach().aminmax())  # NaN, if there is one, is both
+    if not (math.isfinite(lowest) and math.isfinite(highest)):
+        check_finite(tensor, name)
+    if lowest < 0:
+        raise ValueError(f"{name} must not be negative (0 means a rest); got {lowest:g} Hz")
+    if below_nyquist and highest >= sample_rate / 2:
         raise ValueError(
-            f"{name} must stay below Nyquist, sample_rate / 2 = {sample_rate / 2:g} Hz; "
-            f"got {values.max().item():g} Hz. "
+            f"{name} must stay below Nyquist, sample_rate / 2 = {sample_rate / 2:g} Hz; got {highest:g} Hz. "
             "Lower the frequency or raise the sample rate"
         )
     return tensor
 
 
+def check_not_negative(tensor: Tensor, name: str, mend: str = "") -> Tensor:
+    """Return the tensor, or raise ValueError where a value lies below 0 (the lowest is named)."""
+    if is_eager(tensor) and bool((tensor.detach() < 0).any()):
+        raise ValueError(f"{name} must not be negative; got {tensor.detach().min().item():g}{mend}")
+    return tensor
+
+
 def check_leading(**axes: torch.Size) -> torch.Size:
     """Return what leading (batch) axes broadcast to, or raise ValueError where they do not agree."""
+    shapes = list(axes.values())
+    if all(shape == shapes[0] for shape in shapes):  # as a rule; PyTorch's way to broadcast is a slow one
+        return shapes[0]
     try:
-        return torch.broadcast_shapes(*axes.values())
+        return torch.broadcast_shapes(*shapes)
     except RuntimeError as error:
-        shapes = ", ".join(f"{name} {tuple(shape)}" for name, shape in axes.items())
-        raise ValueError(f"leading axes do not agree: {shapes}; give each the same batch, or 1") from error
+        said = ", ".join(f"{name} {tuple(shape)}" for name, shape in axes.items())
+        raise ValueError(f"leading axes do not agree: {said}; give each the same batch, or 1") from error

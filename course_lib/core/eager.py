@@ -10,6 +10,10 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
+PLAIN = (Tensor, torch.nn.Parameter)
+# Gradients of a batch at once (`is_grads_batched`) come in tensors of this kind.
+_is_batched = torch._C._functorch.is_legacy_batchedtensor
+
 
 def is_eager(*tensors: Tensor) -> bool:
     """Return whether the values of all tensors are there to be read.
@@ -24,5 +28,7 @@ def is_eager(*tensors: Tensor) -> bool:
         return False
     if torch._C._functorch.peek_interpreter_stack() is not None or forward_ad._current_level >= 0:
         return False
-    legacy = torch._C._functorch.is_legacy_batchedtensor  # gradients of a batch at once (`is_grads_batched`)
-    return all(type(x) in (Tensor, torch.nn.Parameter) and not x.is_meta and not legacy(x) for x in tensors)
+    for x in tensors:
+        if type(x) not in PLAIN or x.is_meta or _is_batched(x):
+            return False
+    return True

@@ -8,7 +8,8 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor
 
-from course_lib.core.checks import as_tensor, check_count, check_finite
+from course_lib.core.checks import as_tensor, check_count, check_finite, in_single
+from course_lib.core.eager import is_eager
 from course_lib.core.types import ArrayLike
 
 Interpolation = Literal["linear", "hann", "hold"]
@@ -59,12 +60,12 @@ def upsample(frames: ArrayLike, n_samples: int, method: Interpolation = "linear"
     start = values.index_select(dim, left)
     if method == "hold":
         return start
-    right = (left + 1).clamp(max=n_frames - 1)
-    fraction = (scaled - left * n_samples).to(values.dtype) / n_samples
+    start, end = in_single(start, values.index_select(dim, (left + 1).clamp(max=n_frames - 1)))
+    fraction = (scaled - left * n_samples).to(start.dtype) / n_samples
     if method == "hann":
         fraction = 0.5 - 0.5 * torch.cos(math.pi * fraction)
     fraction = fraction.reshape([-1] + [1] * (values.ndim - 1 - dim % values.ndim))
-    return torch.lerp(start, values.index_select(dim, right), fraction)
+    return torch.lerp(start, end, fraction).to(values.dtype)
 
 
 def upsample_frequency(frequency_hz: Tensor, n_samples: int, *, dim: int = -1) -> Tensor:
@@ -89,10 +90,13 @@ def upsample_frequency(frequency_hz: Tensor, n_samples: int, *, dim: int = -1) -
     >>> upsample_frequency(torch.tensor([0.0, 440.0]), 4)
     tensor([  0., 440., 440., 440.])
     """
-    if not bool((frequency_hz.detach() == 0).any()):
-        return upsample(frequency_hz, n_samples, dim=dim)
+    given = as_tensor(frequency_hz, "frequency_hz")
+    if is_eager(given) and not bool((given.detach() == 0).any()):
+        return upsample(given, n_samples, dim=dim)
+    (f,) = in_single(given)
     # A rest is no frequency: it has no gradient, and takes none from the notes beside it.
-    line = upsample(torch.where(frequency_hz == 0, torch.zeros_like(frequency_hz), frequency_hz), n_samples, dim=dim)
+    line = upsample(torch.where(f == 0, torch.zeros_like(f), f), n_samples, dim=dim)
     # Linear weights of the sounding frames alone: dividing by them leaves the mean of the neighbours that sound.
-    sounding = upsample((frequency_hz.detach() > 0).to(line.dtype), n_samples, dim=dim)
-    return torch.where(sounding > 0, line / torch.where(sounding > 0, sounding, 1.0), torch.zeros_like(line))
+    sounding = upsample((f.detach() > 0).to(line.dtype), n_samples, dim=dim)
+    pitch = torch.where(sounding > 0, line / torch.where(sounding > 0, sounding, 1.0), torch.zeros_like(line))
+    return pitch.to(given.dtype)

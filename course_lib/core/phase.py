@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from course_lib.core.checks import check_frequency, check_sample_rate
+from course_lib.core.checks import PRECISIONS, check_frequency, check_sample_rate
+from course_lib.core.eager import is_eager
 from course_lib.core.types import ArrayLike
 
 # One turn of the phase is 2^62 ticks. Whole numbers add without rounding and overflow by whole turns.
@@ -21,25 +22,28 @@ def _largest_below_pi(dtype: torch.dtype) -> float:
     return float(pi) if float(pi) < math.pi else float(torch.nextafter(pi, torch.zeros_like(pi)))
 
 
+LARGEST_BELOW_PI = {dtype: _largest_below_pi(dtype) for dtype in PRECISIONS}
+
+
+def _exact_phase(frequency_hz: Tensor, sample_rate: float) -> Tensor:
+    """Running sum of turns in fixed point, as wrapped radians; no gradient."""
+    turns = frequency_hz.detach().double() / sample_rate
+    ticks = ((turns - turns.floor()) * TURN).to(torch.int64)
+    before = torch.cumsum(ticks, dim=-1) - ticks  # the sum over m < n: sample 0 has phase 0
+    wrapped = ((before + TURN // 2) & (TURN - 1)) - TURN // 2  # [−½, ½) turn
+    limit = LARGEST_BELOW_PI[frequency_hz.dtype]
+    radians = wrapped.double() * (2 * math.pi / TURN)  # ticks → radians
+    lowest = -math.pi if frequency_hz.dtype == torch.float64 else -limit
+    return radians.to(frequency_hz.dtype).clamp(min=lowest, max=limit)
+
+
 class _AccumulatePhase(torch.autograd.Function):
-    """Running sum of turns in fixed point; its gradient is the running sum backwards."""
-
-    generate_vmap_rule = True
+    """`_exact_phase` of plain tensors with its gradient: the running sum backwards."""
 
     @staticmethod
-    def forward(frequency_hz: Tensor, sample_rate: float) -> Tensor:
-        turns = frequency_hz.double() / sample_rate
-        ticks = ((turns - turns.floor()) * TURN).to(torch.int64)
-        before = torch.cumsum(ticks, dim=-1) - ticks  # the sum over m < n: sample 0 has phase 0
-        wrapped = ((before + TURN // 2) & (TURN - 1)) - TURN // 2  # [−½, ½) turn
-        limit = _largest_below_pi(frequency_hz.dtype)
-        radians = wrapped.double() * (2 * math.pi / TURN)  # ticks → radians
-        lowest = -math.pi if frequency_hz.dtype == torch.float64 else -limit
-        return radians.to(frequency_hz.dtype).clamp(min=lowest, max=limit)
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
-        ctx.sample_rate = inputs[1]
+    def forward(ctx: Any, frequency_hz: Tensor, sample_rate: float) -> Tensor:
+        ctx.sample_rate = sample_rate
+        return _exact_phase(frequency_hz, sample_rate)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
@@ -47,6 +51,13 @@ class _AccumulatePhase(torch.autograd.Function):
         g = grad.double()
         later = g.flip(-1).cumsum(-1).flip(-1) - g
         return (later * (2 * math.pi / ctx.sample_rate)).to(grad.dtype), None
+
+
+def _transformable_phase(frequency_hz: Tensor, sample_rate: float) -> Tensor:
+    """The same value and gradient in tensor operations alone, for every transform; a third slower with gradients."""
+    nothing = (frequency_hz - frequency_hz.detach()).double()  # 0, and all that a derivative needs
+    slope = (torch.cumsum(nothing, dim=-1) - nothing) * (2 * math.pi / sample_rate)
+    return _exact_phase(frequency_hz, sample_rate) + slope.to(frequency_hz.dtype)
 
 
 def instantaneous_phase(frequency_hz: ArrayLike, sample_rate: float) -> Tensor:
@@ -72,4 +83,6 @@ def instantaneous_phase(frequency_hz: ArrayLike, sample_rate: float) -> Tensor:
     f = check_frequency(frequency_hz, "frequency_hz", rate)
     if f.ndim == 0:
         raise ValueError("frequency_hz must have shape (…, n_samples); got a single number (upsample it first)")
-    return _AccumulatePhase.apply(f, rate)
+    if not is_eager(f):
+        return _transformable_phase(f, rate)
+    return _AccumulatePhase.apply(f, rate) if f.requires_grad else _exact_phase(f, rate)

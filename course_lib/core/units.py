@@ -7,7 +7,8 @@ import math
 import torch
 from torch import Tensor
 
-from course_lib.core.checks import as_tensor, check_finite
+from course_lib.core.checks import as_tensor, check_finite, check_not_negative, in_single
+from course_lib.core.eager import is_eager
 from course_lib.core.types import ArrayLike
 
 A4_HZ = 440.0
@@ -31,13 +32,13 @@ def hz_to_midi(frequency_hz: ArrayLike) -> Tensor:
     >>> hz_to_midi(440.0)
     tensor(69.)
     """
-    f = check_finite(as_tensor(frequency_hz, "frequency_hz"), "frequency_hz")
-    if bool((f.detach() < 0).any()):
-        raise ValueError(f"frequency_hz must not be negative; got {f.detach().min().item():g} Hz")
+    given = check_finite(as_tensor(frequency_hz, "frequency_hz"), "frequency_hz")
+    check_not_negative(given, "frequency_hz", " Hz")
+    (f,) = in_single(given)
     sounding = f > 0
     # The inner `where` keeps log2(0) out of the graph: its gradient would be NaN even where it is not selected.
     midi = A4_MIDI + 12.0 * torch.log2(torch.where(sounding, f, torch.full_like(f, A4_HZ)) / A4_HZ)
-    return torch.where(sounding, midi, torch.zeros_like(midi))
+    return torch.where(sounding, midi, torch.zeros_like(midi)).to(given.dtype)
 
 
 def midi_to_hz(midi: ArrayLike) -> Tensor:
@@ -57,7 +58,9 @@ def midi_to_hz(midi: ArrayLike) -> Tensor:
     >>> midi_to_hz(57)
     tensor(220.)
     """
-    return A4_HZ * torch.exp2((check_finite(as_tensor(midi, "midi"), "midi") - A4_MIDI) / 12.0)
+    given = check_finite(as_tensor(midi, "midi"), "midi")
+    (m,) = in_single(given)
+    return (A4_HZ * torch.exp2((m - A4_MIDI) / 12.0)).to(given.dtype)
 
 
 def cents(frequency_hz: ArrayLike, reference_hz: ArrayLike) -> Tensor:
@@ -81,9 +84,11 @@ def cents(frequency_hz: ArrayLike, reference_hz: ArrayLike) -> Tensor:
     f = check_finite(as_tensor(frequency_hz, "frequency_hz"), "frequency_hz")
     r = check_finite(as_tensor(reference_hz, "reference_hz"), "reference_hz")
     for values, name in ((f, "frequency_hz"), (r, "reference_hz")):
-        if bool((values.detach() <= 0).any()):
+        if is_eager(values) and bool((values.detach() <= 0).any()):
             raise ValueError(f"{name} must be positive to have a pitch; got {values.detach().min().item():g} Hz")
-    return 1200.0 * torch.log2(f / r)
+    ratio = f / r  # its precision is that of the answer
+    f, r = in_single(f, r)
+    return (1200.0 * torch.log2(f / r)).to(ratio.dtype)
 
 
 def amplitude_to_db(amplitude: ArrayLike, floor_db: float = -120.0) -> Tensor:
@@ -104,8 +109,9 @@ def amplitude_to_db(amplitude: ArrayLike, floor_db: float = -120.0) -> Tensor:
     >>> amplitude_to_db(0.1)
     tensor(-20.)
     """
-    a = check_finite(as_tensor(amplitude, "amplitude"), "amplitude")
-    return 20.0 * torch.log10(a.abs().clamp(min=10.0 ** (floor_db / 20.0)))
+    given = check_finite(as_tensor(amplitude, "amplitude"), "amplitude")
+    (a,) = in_single(given)
+    return (20.0 * torch.log10(a.abs().clamp(min=10.0 ** (floor_db / 20.0)))).to(given.dtype)
 
 
 def db_to_amplitude(level_db: ArrayLike) -> Tensor:
@@ -125,7 +131,9 @@ def db_to_amplitude(level_db: ArrayLike) -> Tensor:
     >>> db_to_amplitude(-20.0)
     tensor(0.1000)
     """
-    return 10.0 ** (check_finite(as_tensor(level_db, "level_db"), "level_db") / 20.0)
+    given = check_finite(as_tensor(level_db, "level_db"), "level_db")
+    (level,) = in_single(given)
+    return (10.0 ** (level / 20.0)).to(given.dtype)
 
 
 def exp_sigmoid(x: ArrayLike, exponent: float = 10.0, max_value: float = 2.0, threshold: float = 1e-7) -> Tensor:
@@ -152,5 +160,6 @@ def exp_sigmoid(x: ArrayLike, exponent: float = 10.0, max_value: float = 2.0, th
     """
     if not exponent > 0:
         raise ValueError(f"exponent must be above 0; got {exponent!r}")
-    raw = check_finite(as_tensor(x, "x"), "x")
-    return max_value * torch.sigmoid(raw) ** math.log(exponent) + threshold
+    given = check_finite(as_tensor(x, "x"), "x")
+    (raw,) = in_single(given)
+    return (max_value * torch.sigmoid(raw) ** math.log(exponent) + threshold).to(given.dtype)

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from course_lib.core.checks import check_audio, check_sample_rate
+from course_lib.core.extras import needs_course
 from course_lib.core.types import ArrayLike, Labelled
 from course_lib.display.figures.bundle import bundle_file
 from course_lib.display.players.facts import equal_loudness_db, outlines
@@ -151,6 +152,7 @@ def listen(
 
     Chapter: book/intro.ipynb
     """
-    from IPython.display import HTML, display
+    with needs_course("listen"):
+        from IPython.display import HTML, display
 
     display(HTML(listen_html(sound, sample_rate, bits=bits, level_db=level_db, fade_s=fade_s)))

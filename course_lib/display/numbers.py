@@ -9,6 +9,8 @@ from typing import SupportsFloat
 
 from torch import Tensor
 
+from course_lib.core.extras import needs_course
+
 
 def show_number(
     label: str,
@@ -103,6 +105,7 @@ def show_table(rows: Sequence[Mapping[str, object]], caption: str = "") -> None:
 
     Chapter: book/midi_ddsp/inference.ipynb
     """
-    from IPython.display import HTML, display
+    with needs_course("show_table"):
+        from IPython.display import HTML, display
 
     display(HTML(table_html(rows, caption)))

@@ -6,6 +6,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from course_lib.core.extras import needs_course
+
 
 def uploaded_file(value: Any) -> tuple[str, bytes] | None:
     """Name and content of the (last) file of an ipywidgets `FileUpload`, whose value differs between versions 7 and 8.
@@ -55,7 +57,8 @@ def upload_panel() -> Any:
 
     Chapter: book/tone_transfer/transfer.ipynb
     """
-    import ipywidgets as widgets
+    with needs_course("upload_panel"):
+        import ipywidgets as widgets
 
     from course_lib.tone_transfer.checkpoint import instrument_names
 
@@ -132,7 +135,8 @@ def midi_upload_panel() -> Any:
 
     Chapter: book/midi_ddsp/end_to_end.ipynb
     """
-    import ipywidgets as widgets
+    with needs_course("midi_upload_panel"):
+        import ipywidgets as widgets
 
     from course_lib.midi_ddsp.playing.players import RANGES
 

@@ -8,7 +8,8 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor
 
-from course_lib.core.checks import as_tensor, check_finite, check_leading, check_sample_rate
+from course_lib.core.checks import as_tensor, check_finite, check_leading, check_sample_rate, in_single
+from course_lib.core.eager import is_eager
 from course_lib.core.types import ArrayLike
 
 BiquadKind = Literal["lowpass", "highpass", "bandpass", "notch", "peaking", "lowshelf", "highshelf"]
@@ -37,7 +38,8 @@ def biquad_coefficients(
         gain_db: a number or (…), dB, of a peak or shelf; the other kinds ignore it.
 
     Returns:
-        b and a, (…, 3) each, a[…, 0] = 1: y[n] = Σ b_k x[n−k] − a_1 y[n−1] − a_2 y[n−2].
+        b and a, (…, 3) each, a[…, 0] = 1: y[n] = Σ b_k x[n−k] − a_1 y[n−1] − a_2 y[n−2]. In single precision at least:
+        rounded to half, they would be another filter, and often an unstable one.
 
     Raises:
         ValueError: an unknown kind, a frequency outside 0 … Nyquist, a Q that is not above 0, NaN.
@@ -52,12 +54,13 @@ def biquad_coefficients(
         raise ValueError(f"unknown filter {kind!r}; choose one of {', '.join(BIQUADS)}")
     rate = check_sample_rate(sample_rate)
     frequency = check_finite(as_tensor(frequency_hz, "frequency_hz"), "frequency_hz")
+    (frequency,) = in_single(frequency)
     outside = (frequency.detach() <= 0) | (frequency.detach() >= rate / 2)
-    if bool(outside.any()):
+    if is_eager(frequency) and bool(outside.any()):
         value = frequency.detach()[outside].flatten()[0].item()
         raise ValueError(f"frequency_hz must lie between 0 and Nyquist, {rate / 2:g} Hz; got {value:g} Hz")
     quality = check_finite(as_tensor(q, "q"), "q").to(frequency)
-    if bool((quality.detach() <= 0).any()):
+    if is_eager(quality) and bool((quality.detach() <= 0).any()):
         raise ValueError(f"q must be above 0, such as 0.707; got {quality.detach().min().item():g}")
     gain = check_finite(as_tensor(gain_db, "gain_db"), "gain_db").to(frequency)
     check_leading(frequency_hz=frequency.shape, q=quality.shape, gain_db=gain.shape)
@@ -122,7 +125,7 @@ def stable_denominator(raw: ArrayLike) -> Tensor:
         raw: (…, 2), any finite numbers, such as a network's output.
 
     Returns:
-        (…, 3): 1, a1, a2.
+        (…, 3): 1, a1, a2, in single precision at least: rounded to half, poles could move onto the circle.
 
     Raises:
         ValueError: NaN or infinite values, another last axis.
@@ -133,7 +136,7 @@ def stable_denominator(raw: ArrayLike) -> Tensor:
     r = check_finite(as_tensor(raw, "raw"), "raw")
     if r.ndim < 1 or r.shape[-1] != 2:
         raise ValueError(f"raw must be (…, 2), two numbers a section; got shape {tuple(r.shape)}")
-    first, second = ((1.0 - STABLE) * torch.tanh(r)).unbind(-1)
+    first, second = ((1.0 - STABLE) * torch.tanh(in_single(r)[0])).unbind(-1)
     a1 = 2.0 * first
     a2 = a1.abs() / 2.0 + (1.0 - first.abs()) * second
     return torch.stack([torch.ones_like(a1), a1, a2], -1)

@@ -7,9 +7,19 @@ import math
 import torch
 from torch import Tensor
 
-from course_lib.core.checks import as_tensor, check_audio, check_count, check_finite, check_leading, check_sample_rate
+from course_lib.core.checks import (
+    as_tensor,
+    check_audio,
+    check_count,
+    check_finite,
+    check_leading,
+    check_sample_rate,
+    in_single,
+)
+from course_lib.core.eager import is_eager
 from course_lib.core.types import ArrayLike
 from course_lib.effects.biquads import pole_radius
+from course_lib.effects.fir import power_of_two
 
 LONGEST_FFT = 1 << 22
 
@@ -24,7 +34,7 @@ def biquad_response(b: ArrayLike, a: ArrayLike, frequencies_hz: ArrayLike, sampl
         sample_rate: Hz.
 
     Returns:
-        (…, n_bins), complex; the product over the sections.
+        (…, n_bins), complex, in single precision at least; the product over the sections.
 
     Raises:
         ValueError: shapes that do not fit, NaN.
@@ -32,7 +42,8 @@ def biquad_response(b: ArrayLike, a: ArrayLike, frequencies_hz: ArrayLike, sampl
     Chapter: book/shaping/filters.ipynb
     """
     numerator, denominator = _sections(b, a)
-    f = check_finite(as_tensor(frequencies_hz, "frequencies_hz"), "frequencies_hz").to(numerator)
+    f = check_finite(as_tensor(frequencies_hz, "frequencies_hz"), "frequencies_hz")
+    (f,) = in_single(f.to(numerator))
     if f.ndim != 1:
         raise ValueError(f"frequencies_hz must be (n_bins,); got shape {tuple(f.shape)}")
     return _response(numerator, denominator, 2.0 * math.pi * f / check_sample_rate(sample_rate))
@@ -56,13 +67,15 @@ def filter_by_sampling(audio: ArrayLike, b: ArrayLike, a: ArrayLike, fft_size: i
         audio: (…, n_samples).
         b: (3,), or (…, n_sections, 3) for a cascade.
         a: likewise; poles inside the unit circle.
-        fft_size: length of the transform, at least n_samples.
+        fft_size: length of the transform, at least n_samples. Has to be given where values cannot be looked at
+            (`torch.compile`, `torch.func`, `torch.export`, meta tensors).
 
     Returns:
         (…, n_samples); differentiable in all three.
 
     Raises:
-        ValueError: an unstable filter, shapes that do not fit, NaN, a transform shorter than the sound.
+        ValueError: an unstable filter, shapes that do not fit, NaN, a transform shorter than the sound, none given
+            where it has to be.
 
     Source: Nercessian, Neural parametric equalizer matching using differentiable biquads, DAFx 2020.
     Chapter: book/shaping/filters.ipynb
@@ -70,21 +83,27 @@ def filter_by_sampling(audio: ArrayLike, b: ArrayLike, a: ArrayLike, fft_size: i
     x = check_audio(audio)
     numerator, denominator = _sections(b, a)
     check_leading(audio=x.shape[:-1], b=numerator.shape[:-2], a=denominator.shape[:-2])
-    radius = float(pole_radius(denominator).max())
-    if radius >= 1.0:
+    n = int(x.shape[-1])
+    radius = float(pole_radius(denominator).max()) if is_eager(denominator) else None
+    if radius is not None and radius >= 1.0:
         raise ValueError(f"the filter is unstable: a pole at radius {radius:.6g}; see stable_denominator")
-    n = x.shape[-1]
-    if fft_size is None:
-        rings = numerator.shape[-2] * math.log(1e-5) / math.log(max(radius, 1e-3))
-        size = min(max(1 << (n + math.ceil(rings) - 1).bit_length(), 2), max(LONGEST_FFT, 2 * n))
-    else:
+    if fft_size is not None:
         size = check_count(fft_size, "fft_size", minimum=n)
-    dtype = torch.promote_types(x.dtype, torch.float32)  # the FFT knows no half precision
-    spectrum = torch.fft.rfft(x.to(dtype), n=size)
+    elif radius is not None:
+        size = ringing_fft_size(n, int(numerator.shape[-2]), radius)
+    else:
+        raise ValueError("fft_size must be given where the poles cannot be looked at (torch.compile, vmap, export …)")
+    spectrum = torch.fft.rfft(in_single(x)[0], n=size)
     # In float64: near 0 Hz the polynomials are small differences of large numbers.
     omega = torch.arange(size // 2 + 1, device=x.device, dtype=torch.float64) * (2.0 * math.pi / size)
     response = _response(numerator.double(), denominator.double(), omega).to(spectrum.dtype)
     return torch.fft.irfft(spectrum * response, n=size)[..., :n].to(x)
+
+
+def ringing_fft_size(n_samples: int, n_sections: int, radius: float) -> int:
+    """A transform long enough for a sound and for what rings after it, until that has fallen by 100 dB."""
+    rings = n_sections * math.log(1e-5) / math.log(max(radius, 1e-3))
+    return min(max(power_of_two(n_samples + math.ceil(rings)), 2), max(LONGEST_FFT, 2 * n_samples))
 
 
 def filter_recursively(audio: ArrayLike, b: ArrayLike, a: ArrayLike) -> Tensor:
@@ -148,7 +167,7 @@ def _sections(b: ArrayLike, a: ArrayLike) -> tuple[Tensor, Tensor]:
         pair.append(tensor.unsqueeze(0) if tensor.ndim == 1 else tensor)
     if pair[0].shape[-2] != pair[1].shape[-2]:
         raise ValueError(f"b has {pair[0].shape[-2]} sections and a has {pair[1].shape[-2]}: they must agree")
-    if bool((pair[1][..., 0] == 0).any()):
+    if is_eager(pair[1]) and bool((pair[1][..., 0] == 0).any()):
         raise ValueError("a[…, 0] must not be 0: it is what everything is divided by")
     dtype = torch.promote_types(pair[0].dtype, pair[1].dtype)
     return pair[0].to(dtype), pair[1].to(dtype)

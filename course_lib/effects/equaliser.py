@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import torch
 from torch import Tensor, nn
 
-from course_lib.core.checks import check_count, check_sample_rate
+from course_lib.core.checks import check_audio, check_count, check_sample_rate, in_single
+from course_lib.core.eager import is_eager
 from course_lib.core.types import ArrayLike
-from course_lib.effects.biquads import BiquadKind, biquad_coefficients
-from course_lib.effects.cascade import biquad_response, filter_by_sampling
+from course_lib.effects.biquads import BiquadKind, biquad_coefficients, pole_radius
+from course_lib.effects.cascade import biquad_response, filter_by_sampling, ringing_fft_size
 
 
 class ParametricEQ(nn.Module):
@@ -32,7 +34,7 @@ class ParametricEQ(nn.Module):
     Chapter: book/shaping/filters.ipynb
     """
 
-    LOW_HZ, Q_RANGE = 30.0, (0.3, 8.0)
+    LOW_HZ, HIGH, Q_RANGE = 30.0, 0.475, (0.3, 8.0)  # HIGH is a share of the sample rate
 
     def __init__(self, sample_rate: float, *, n_peaks: int = 3, max_gain_db: float = 24.0) -> None:
         super().__init__()
@@ -47,16 +49,18 @@ class ParametricEQ(nn.Module):
         self.raw_frequency = nn.Parameter(torch.logit(share))
         self.raw_gain = nn.Parameter(torch.zeros(n))
         self.raw_q = nn.Parameter(torch.full((n,), -1.0))
+        self.slowest_pole = self._slowest_pole()  # for where the poles cannot be looked at
 
     def settings(self) -> dict[str, Tensor]:
         """What the knobs say: frequency_hz, gain_db and q, (n_bands,) each."""
-        high = 0.475 * self.sample_rate
-        octaves = math.log(high / self.LOW_HZ)
+        # A module in half precision still turns its knobs in single.
+        frequency, gain, q = in_single(self.raw_frequency, self.raw_gain, self.raw_q)
+        octaves = math.log(self.HIGH * self.sample_rate / self.LOW_HZ)
         low_q, high_q = self.Q_RANGE
         return {
-            "frequency_hz": self.LOW_HZ * torch.exp(octaves * torch.sigmoid(self.raw_frequency)),
-            "gain_db": self.max_gain_db * torch.tanh(self.raw_gain),
-            "q": low_q * (high_q / low_q) ** torch.sigmoid(self.raw_q),
+            "frequency_hz": self.LOW_HZ * torch.exp(octaves * torch.sigmoid(frequency)),
+            "gain_db": self.max_gain_db * torch.tanh(gain),
+            "q": low_q * (high_q / low_q) ** torch.sigmoid(q),
         }
 
     def coefficients(self) -> tuple[Tensor, Tensor]:
@@ -72,4 +76,18 @@ class ParametricEQ(nn.Module):
 
     def forward(self, audio: ArrayLike) -> Tensor:
         """Filter (…, n_samples) by frequency sampling."""
-        return filter_by_sampling(audio, *self.coefficients())
+        x = check_audio(audio)
+        b, a = self.coefficients()
+        size = None if is_eager(a) else ringing_fft_size(int(x.shape[-1]), len(self.kinds), self.slowest_pole)
+        return filter_by_sampling(x, b, a, fft_size=size)
+
+    def _slowest_pole(self) -> float:
+        """Radius of the pole that rings longest, whatever the knobs say: some corner of their ranges has it."""
+        corners = itertools.product((self.LOW_HZ, self.HIGH * self.sample_rate), self.Q_RANGE, (-1.0, 1.0))
+        frequency, q, sign = torch.tensor(list(corners), dtype=torch.float64).unbind(-1)
+        gain = sign * self.max_gain_db
+        each = [
+            biquad_coefficients(kind, frequency, sample_rate=self.sample_rate, q=q, gain_db=gain)
+            for kind in set(self.kinds)
+        ]
+        return max(float(pole_radius(a).max()) for _, a in each)

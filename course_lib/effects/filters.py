@@ -5,7 +5,16 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from course_lib.core.checks import as_tensor, check_audio, check_count, check_finite, check_leading, check_sample_rate
+from course_lib.core.checks import (
+    as_tensor,
+    check_audio,
+    check_count,
+    check_finite,
+    check_leading,
+    check_sample_rate,
+    in_single,
+)
+from course_lib.core.eager import is_eager
 from course_lib.core.types import ArrayLike
 
 
@@ -32,12 +41,14 @@ def lowpass_response(cutoff_hz: ArrayLike, *, frequencies_hz: ArrayLike, order: 
     """
     cutoff = check_finite(as_tensor(cutoff_hz, "cutoff_hz"), "cutoff_hz")
     f = check_finite(as_tensor(frequencies_hz, "frequencies_hz"), "frequencies_hz")
-    if bool((cutoff.detach() <= 0).any()):
+    if is_eager(cutoff) and bool((cutoff.detach() <= 0).any()):
         raise ValueError(f"cutoff_hz must be above 0; got {cutoff.detach().min().item():g} Hz")
-    if bool((f.detach() < 0).any()):
+    if is_eager(f) and bool((f.detach() < 0).any()):
         raise ValueError(f"frequencies_hz must not be negative; got {f.detach().min().item():g} Hz")
+    dtype = torch.promote_types(cutoff.dtype, f.dtype)
+    cutoff, f = in_single(cutoff, f)
     ratio = f / cutoff.unsqueeze(-1)
-    return torch.rsqrt(1.0 + ratio ** (2 * check_count(order, "order")))
+    return torch.rsqrt(1.0 + ratio ** (2 * check_count(order, "order"))).to(dtype)
 
 
 def apply_response(audio: ArrayLike, response: ArrayLike) -> Tensor:
@@ -59,11 +70,12 @@ def apply_response(audio: ArrayLike, response: ArrayLike) -> Tensor:
     """
     x = check_audio(audio)
     h = check_finite(as_tensor(response, "response"), "response")
-    n = x.shape[-1]
+    n = int(x.shape[-1])
     if h.ndim == 0 or h.shape[-1] != n + 1:
         raise ValueError(f"response must have n_samples + 1 = {n + 1} bins; got shape {tuple(h.shape)}")
-    spectrum = torch.fft.rfft(x, n=2 * n)
-    return torch.fft.irfft(spectrum * h, n=2 * n)[..., :n]
+    dtype = torch.promote_types(x.dtype, h.dtype)
+    x, h = in_single(x, h)
+    return torch.fft.irfft(torch.fft.rfft(x, n=2 * n) * h, n=2 * n)[..., :n].to(dtype)
 
 
 def rfft_frequencies(*, n_samples: int, sample_rate: float) -> Tensor:
@@ -90,6 +102,9 @@ def lowpass(audio: ArrayLike, cutoff_hz: ArrayLike, *, sample_rate: float, order
     Chapter: book/first_steps/what_is_ddsp.ipynb
     """
     x = check_audio(audio)
-    bins = rfft_frequencies(n_samples=x.shape[-1], sample_rate=sample_rate).to(x)
-    check_leading(audio=x.shape[:-1], cutoff_hz=as_tensor(cutoff_hz, "cutoff_hz").shape)
-    return apply_response(x, lowpass_response(cutoff_hz, frequencies_hz=bins, order=order))
+    cutoff = as_tensor(cutoff_hz, "cutoff_hz")
+    check_leading(audio=x.shape[:-1], cutoff_hz=cutoff.shape)
+    dtype = torch.promote_types(x.dtype, cutoff.dtype)
+    x, cutoff = in_single(x, cutoff)  # half precision could not tell neighbouring bins apart
+    bins = rfft_frequencies(n_samples=int(x.shape[-1]), sample_rate=sample_rate).to(x)
+    return apply_response(x, lowpass_response(cutoff, frequencies_hz=bins, order=order)).to(dtype)

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from course_lib.core.checks import check_audio, check_sample_rate
+from course_lib.core.checks import check_audio, check_eager, check_sample_rate, in_single
 from course_lib.core.types import ArrayLike
 
 BLOCK_S = 0.05
@@ -37,7 +37,9 @@ def active_rms_db(audio: ArrayLike, sample_rate: float) -> float:
     >>> round(active_rms_db(torch.ones(8000), 16000), 1)
     0.0
     """
-    sound = check_audio(audio).detach().double()
+    sound = check_audio(audio)
+    check_eager("active_rms_db returns a plain number", sound)
+    sound = sound.detach().double()
     sound = sound.reshape(-1, sound.shape[-1])
     size = min(max(1, round(BLOCK_S * check_sample_rate(sample_rate))), sound.shape[-1])
     blocks = sound[:, : sound.shape[-1] // size * size].reshape(len(sound), -1, size)
@@ -66,10 +68,11 @@ def gain_to_level(sounds: list[Tensor], sample_rate: float, *, level_db: float) 
     """
     if not sounds:
         raise ValueError("gain_to_level needs at least one sound; got none")
+    check_eager("gain_to_level returns a plain number", *sounds)
     loudest = max(active_rms_db(x, sample_rate) for x in sounds)
     if loudest <= -120.0:
         return 1.0
-    peak = max(float(x.detach().abs().max()) for x in sounds)
+    peak = max(float(check_audio(x).detach().abs().max()) for x in sounds)
     return min(10.0 ** ((level_db - loudest) / 20.0), FULL_SCALE / peak)
 
 
@@ -96,13 +99,13 @@ def fade_cuts(audio: ArrayLike, sample_rate: float, *, fade_s: float = 0.01) -> 
     if not (math.isfinite(fade_s) and fade_s >= 0):
         raise ValueError(f"fade_s must be a time in seconds, 0 or more; got {fade_s!r}")
     n = round(fade_s * check_sample_rate(sample_rate))
-    edge = CUT * sound.detach().abs().max()
-    if n == 0 or sound.shape[-1] < 4 * n or edge == 0:
+    if n == 0 or sound.shape[-1] < 4 * n:
         return sound
-    rise = 0.5 - 0.5 * torch.cos(math.pi * torch.arange(n, dtype=sound.dtype, device=sound.device) / n)
-    window = torch.ones(sound.shape[-1], dtype=sound.dtype, device=sound.device)
-    if bool((sound.detach()[..., 0].abs() > edge).any()):
-        window[:n] = rise
-    if bool((sound.detach()[..., -1].abs() > edge).any()):
-        window[-n:] = rise.flip(0)
-    return sound * window
+    size = sound.detach().abs()
+    edge = CUT * size.max()
+    starts_cut, ends_cut = (size[..., 0] > edge).any(), (size[..., -1] > edge).any()
+    (exact,) = in_single(sound)
+    rise = 0.5 - 0.5 * torch.cos(math.pi * torch.arange(n, dtype=exact.dtype, device=exact.device) / n)
+    middle = rise.new_ones(sound.shape[-1] - 2 * n)
+    window = torch.cat([torch.where(starts_cut, rise, 1.0), middle, torch.where(ends_cut, rise.flip(0), 1.0)])
+    return (exact * window).to(sound.dtype)

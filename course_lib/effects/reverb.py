@@ -7,8 +7,19 @@ import math
 import torch
 from torch import Tensor, nn
 
-from course_lib.core.checks import as_tensor, check_audio, check_count, check_finite, check_leading, check_sample_rate
+from course_lib.core.checks import (
+    as_tensor,
+    check_audio,
+    check_count,
+    check_finite,
+    check_leading,
+    check_sample_rate,
+    in_single,
+)
+from course_lib.core.eager import is_eager
+from course_lib.core.noise import white_noise
 from course_lib.core.types import ArrayLike
+from course_lib.effects.fir import power_of_two
 
 NEPER_DB = 20.0 / math.log(10.0)  # dB in a factor of e
 
@@ -35,12 +46,12 @@ def fft_convolve(audio: ArrayLike, impulse_response: ArrayLike) -> Tensor:
     """
     x, h = check_audio(audio), check_audio(impulse_response, "impulse_response")
     check_leading(audio=x.shape[:-1], impulse_response=h.shape[:-1])
-    n = x.shape[-1]
+    n = int(x.shape[-1])
     h = h[..., :n]  # later taps would only be heard after the end
     dtype = torch.promote_types(x.dtype, h.dtype)
-    exact = torch.promote_types(dtype, torch.float32)  # the FFT knows no half precision
-    size = 1 << (n + h.shape[-1] - 2).bit_length()
-    spectrum = torch.fft.rfft(x.to(exact), n=size) * torch.fft.rfft(h.to(exact), n=size)
+    x, h = in_single(x, h)
+    size = power_of_two(n + int(h.shape[-1]) - 1)
+    spectrum = torch.fft.rfft(x, n=size) * torch.fft.rfft(h, n=size)
     return torch.fft.irfft(spectrum, n=size)[..., :n].to(dtype)
 
 
@@ -77,7 +88,8 @@ def decaying_impulse_response(
         gain_db: a number or (…), energy of the whole tail against the direct sound, dB, if it may ring to its end.
         n_taps: length of the response.
         sample_rate: Hz.
-        generator: of the noise; if None a fixed seed, so that the same numbers give the same room.
+        generator: of the noise; if None a fixed seed, so that the same numbers give the same room. A program that is
+            compiled, exported or traced takes none.
 
     Returns:
         (…, n_taps), tap 0 is 0; differentiable in both numbers.
@@ -90,19 +102,19 @@ def decaying_impulse_response(
     rate, n = check_sample_rate(sample_rate), check_count(n_taps, "n_taps", minimum=2)
     decay = check_finite(as_tensor(rt60_s, "rt60_s"), "rt60_s")
     gain = check_finite(as_tensor(gain_db, "gain_db"), "gain_db")
-    if bool((decay.detach() <= 0).any()):
+    if is_eager(decay) and bool((decay.detach() <= 0).any()):
         raise ValueError(f"rt60_s must be above 0 seconds, such as 0.8; got {decay.detach().min().item():g}")
     check_leading(rt60_s=decay.shape, gain_db=gain.shape)
-    generator = torch.Generator().manual_seed(0) if generator is None else generator
-    uniform = torch.rand(n, generator=generator, device=generator.device, dtype=torch.float64)
-    noise = ((2.0 * uniform - 1.0) * math.sqrt(3.0)).to(decay)
+    dtype = torch.promote_types(decay.dtype, gain.dtype)
+    decay, gain = in_single(decay.to(dtype), gain.to(dtype))
+    noise = white_noise((n,), generator, decay.double()).to(decay)
     slope = 3.0 * math.log(10.0) / (decay * rate)  # 60 dB in rt60: nepers a sample
     taps = torch.arange(n, device=decay.device, dtype=decay.dtype)
     envelope = torch.exp(-slope.unsqueeze(-1) * taps)
     # Σ exp(−2·slope·n), n ≥ 1, is what the whole tail would weigh.
     energy = torch.exp(-2.0 * slope) / -torch.expm1(-2.0 * slope)
     level = 10.0 ** (gain / 20.0) / energy.sqrt()
-    return level.unsqueeze(-1) * envelope * torch.cat([torch.zeros_like(noise[:1]), noise[1:]])
+    return (level.unsqueeze(-1) * envelope * torch.cat([torch.zeros_like(noise[:1]), noise[1:]])).to(dtype)
 
 
 class Reverb(nn.Module):

@@ -7,7 +7,16 @@ import math
 import torch
 from torch import Tensor
 
-from course_lib.core.checks import as_tensor, check_audio, check_count, check_finite, check_sample_rate
+from course_lib.core.checks import (
+    as_tensor,
+    check_audio,
+    check_count,
+    check_eager,
+    check_finite,
+    check_sample_rate,
+    in_single,
+)
+from course_lib.core.eager import is_eager
 from course_lib.core.types import ArrayLike
 from course_lib.effects.reverb import fft_convolve
 
@@ -33,10 +42,10 @@ def energy_decay_db(impulse_response: ArrayLike) -> Tensor:
     [0, -6, -13]
     """
     taps = check_audio(impulse_response, "impulse_response", allow_silence=False)
-    energy = taps.square().flip(-1).cumsum(-1).flip(-1)
-    if bool((energy[..., :1] <= 0).any()):
+    energy = in_single(taps)[0].square().flip(-1).cumsum(-1).flip(-1)
+    if is_eager(taps) and bool((energy[..., :1] <= 0).any()):
         raise ValueError("impulse_response has a silent row: nothing decays there")
-    return 10.0 * torch.log10((energy / energy[..., :1]).clamp(min=1e-15))
+    return (10.0 * torch.log10((energy / energy[..., :1]).clamp(min=1e-15))).to(taps.dtype)
 
 
 def measure_rt60(
@@ -67,10 +76,11 @@ def measure_rt60(
     rate = check_sample_rate(sample_rate)
     if not end_db < start_db <= 0:
         raise ValueError(f"end_db must lie below start_db, and both at most 0 dB; got {start_db:g} to {end_db:g}")
-    decay = energy_decay_db(impulse_response).double()
+    taps = check_audio(impulse_response, "impulse_response", allow_silence=False)
+    decay = energy_decay_db(taps.double())
     inside = ((decay <= start_db) & (decay >= end_db)).double()
     count = inside.sum(-1, keepdim=True)
-    if bool((count < 3).any()):
+    if is_eager(taps) and bool((count < 3).any()):
         raise ValueError(
             f"impulse_response has {int(count.min())} taps between {start_db:g} and {end_db:g} dB of its energy "
             "decay: too few for a line. It is a click, or too short for its decay"
@@ -78,7 +88,7 @@ def measure_rt60(
     time = torch.arange(decay.shape[-1], dtype=decay.dtype, device=decay.device) / rate
     late = time - (inside * time).sum(-1, keepdim=True) / count
     slope = (inside * late * decay).sum(-1) / (inside * late.square()).sum(-1)  # dB a second
-    return (-60.0 / slope).to(as_tensor(impulse_response, "impulse_response").dtype)
+    return (-60.0 / slope).to(taps.dtype)
 
 
 def shoebox_impulse_response(
@@ -115,6 +125,7 @@ def shoebox_impulse_response(
     """
     n, rate = check_count(n_taps, "n_taps", minimum=2), check_sample_rate(sample_rate)
     points = (("size_m", size_m), ("source_m", source_m), ("listener_m", listener_m))
+    check_eager("shoebox_impulse_response counts mirror images", *(value for _, value in points))
     size, source, listener = (check_finite(as_tensor(value, name).double(), name) for name, value in points)
     for (name, _), place in zip(points, (size, source, listener), strict=True):
         if place.shape != (3,) or bool((place <= 0).any()) or bool((place > size).any()):

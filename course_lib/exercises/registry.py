@@ -7,6 +7,7 @@ import importlib
 import pkgutil
 from pathlib import Path
 
+from course_lib.core.extras import needs_course
 from course_lib.exercises.base import Exercise
 
 _REGISTRY: dict[str, Exercise] = {}
@@ -15,8 +16,10 @@ _REGISTRY: dict[str, Exercise] = {}
 def all_exercises() -> dict[str, Exercise]:
     """Return every exercise of the course by its id; each module of this package offers a list EXERCISES."""
     if not _REGISTRY:
-        for module in pkgutil.iter_modules([str(Path(__file__).parent)]):
-            for item in getattr(importlib.import_module(f"{__package__}.{module.name}"), "EXERCISES", []):
+        for name in [module.name for module in pkgutil.iter_modules([str(Path(__file__).parent)])]:
+            with needs_course("exercise"):
+                module = importlib.import_module(f"{__package__}.{name}")
+            for item in getattr(module, "EXERCISES", []):
                 if item.id in _REGISTRY:
                     raise ValueError(f"two exercises are called {item.id!r}")
                 _REGISTRY[item.id] = item

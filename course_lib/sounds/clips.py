@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import math
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -124,8 +125,10 @@ def load_audio(
     audio = samples.mean(axis=1)
     check_finite(torch.from_numpy(audio), path.name)
     if sample_rate is not None and check_sample_rate(sample_rate) != rate:
-        import librosa
+        import soxr
 
-        audio = librosa.resample(audio, orig_sr=rate, target_sr=float(sample_rate))
+        n_samples = math.ceil(len(audio) * float(sample_rate) / rate)
+        audio = soxr.resample(audio, rate, float(sample_rate))[:n_samples]
+        audio = np.pad(audio, (0, n_samples - len(audio)))  # soxr may end a sample early
         rate = round(float(sample_rate))
     return torch.from_numpy(np.ascontiguousarray(audio, dtype=np.float32)), rate

@@ -12,15 +12,18 @@ from course_lib.core.checks import (
     check_frequency,
     check_leading,
     check_sample_rate,
+    in_single,
 )
 from course_lib.core.envelopes import upsample, upsample_frequency
 from course_lib.core.phase import instantaneous_phase
+from course_lib.core.second_derivative import with_formula
 from course_lib.core.types import ArrayLike
-from course_lib.kernels.additive import additive_sum
+from course_lib.kernels import blocks, sums
+from course_lib.kernels.method import Method, choose
 
 
 def additive_synth(
-    frequencies_hz: ArrayLike, amplitudes: ArrayLike, *, n_samples: int, sample_rate: float, method: str = "fast"
+    frequencies_hz: ArrayLike, amplitudes: ArrayLike, *, n_samples: int, sample_rate: float, method: Method = "auto"
 ) -> Tensor:
     """Sum free partials: Σ_k A_k[n] · sin(φ_k[n]), φ_k the accumulated frequency of partial k.
 
@@ -29,8 +32,8 @@ def additive_synth(
         amplitudes: (…, n_frames, n_partials), linear.
         n_samples: length of the sound.
         sample_rate: Hz.
-        method: "reference" computes the formula as it stands; "fast" gives the same sound and the same gradients in a
-            fraction of the time and memory, but no second derivatives.
+        method: how it is computed, as in `harmonic_synth`; the sound and the gradients are the same. "fast" works
+            block by block in little memory.
 
     Returns:
         (…, n_samples). Both are interpolated linearly, a partial's amplitude after masking.
@@ -44,8 +47,6 @@ def additive_synth(
     >>> additive_synth([[4000.0, 9000.0]], [[1.0, 1.0]], n_samples=4, sample_rate=16000).round(decimals=3)
     tensor([ 0.,  1., -0., -1.])
     """
-    if method not in METHODS:
-        raise ValueError(f"unknown method {method!r}; choose one of {', '.join(METHODS)}")
     rate = check_sample_rate(sample_rate)
     n_samples = check_count(n_samples, "n_samples")
     f = check_frequency(frequencies_hz, "frequencies_hz", rate)
@@ -57,14 +58,22 @@ def additive_synth(
         )
     check_leading(frequencies_hz=f.shape[:-2], amplitudes=a.shape[:-2])
     a = torch.where((f > 0) & (f < rate / 2), a, torch.zeros_like(a))
-    return METHODS[method](f, a, n_samples=n_samples, sample_rate=rate)
+    way = choose(method, n_samples * (a.numel() // a.shape[-2]), f, a)
+
+    def formula(f: Tensor, a: Tensor) -> Tensor:
+        return additive_sum_reference(f, a, n_samples=n_samples, sample_rate=rate)
+
+    if way == "reference":
+        return formula(f, a)
+    if way == "kernel":
+        return sums.partials_sum(f, a, n_samples=n_samples, sample_rate=rate, formula=formula)
+    return with_formula(lambda f, a: blocks.additive_sum(f, a, n_samples=n_samples, sample_rate=rate), formula, f, a)
 
 
 def additive_sum_reference(f: Tensor, a: Tensor, *, n_samples: int, sample_rate: float) -> Tensor:
     """Σ_k A_k[n] · sin(φ_k[n]), line by line: (…, n_frames, n_partials) both → (…, n_samples)."""
+    dtype = torch.promote_types(f.dtype, a.dtype)
+    f, a = in_single(f, a)
     phase = instantaneous_phase(upsample_frequency(f, n_samples, dim=-2).transpose(-1, -2), sample_rate)
     envelope = upsample(a, n_samples, dim=-2).transpose(-1, -2)
-    return (envelope * torch.sin(phase)).sum(-2)
-
-
-METHODS = {"fast": additive_sum, "reference": additive_sum_reference}
+    return (envelope * torch.sin(phase)).sum(-2).to(dtype)

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from course_lib.analysis.loudness import loudness_db
 from course_lib.analysis.recordings import Recording
+from course_lib.core.extras import needs_course
 from course_lib.core.units import cents
 from course_lib.synths.harmonic import harmonic_controls
 from course_lib.synths.noise import noise_controls
@@ -116,7 +117,8 @@ def pitch_error_cents(sound: Tensor, asked_hz: Tensor, sample_rate: int, asked_d
     Returns:
         (n_kept,), cents, signed.
     """
-    import librosa
+    with needs_course("pitch_error_cents"):
+        import librosa
 
     n = len(asked_hz)
     fine = librosa.resample(sound.detach().numpy(), orig_sr=sample_rate, target_sr=48_000)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from course_lib.core.checks import check_audio, check_count, check_sample_rate
+from course_lib.analysis.mel import mel_bands
+from course_lib.core.checks import check_audio, check_count, check_sample_rate, in_single
+from course_lib.core.networks import run_gru
 from course_lib.core.types import ArrayLike
 
 N_MELS, N_COEFFICIENTS, LOW_HZ, FFT_SIZE = 128, 30, 20.0, 1024
@@ -35,13 +37,11 @@ class TimbreEncoder(nn.Module):
 
     def __init__(self, *, sample_rate: int, frame_rate: int, n_z: int = 16, hidden: int = 64) -> None:
         super().__init__()
-        import librosa
-
         rate = check_sample_rate(sample_rate)
         self.hop = check_count(int(rate) // check_count(frame_rate, "frame_rate"), "samples in a frame")
-        bank = librosa.filters.mel(sr=rate, n_fft=FFT_SIZE, n_mels=N_MELS, fmin=LOW_HZ, fmax=rate / 2)
+        bank = mel_bands(rate, FFT_SIZE, N_MELS, low_hz=LOW_HZ)
         place = torch.pi * (torch.arange(N_MELS) + 0.5) / N_MELS
-        self.register_buffer("mel", torch.from_numpy(bank), persistent=False)
+        self.register_buffer("mel", bank, persistent=False)
         self.register_buffer("cosines", torch.cos(torch.arange(N_COEFFICIENTS).unsqueeze(-1) * place), persistent=False)
         self.normalise = nn.InstanceNorm1d(N_COEFFICIENTS)
         self.gru = nn.GRU(N_COEFFICIENTS, check_count(hidden, "hidden"), batch_first=True)
@@ -57,13 +57,14 @@ class TimbreEncoder(nn.Module):
         Returns:
             (batch, 30, n_frames).
         """
-        x = check_audio(audio)
+        given = check_audio(audio)
+        (x,) = in_single(given)
         window = torch.hann_window(FFT_SIZE, device=x.device, dtype=x.dtype)
         spectrum = torch.stft(x, FFT_SIZE, self.hop, window=window, pad_mode="constant", return_complex=True)
         levels = torch.log(self.mel.to(x) @ spectrum.abs().square() + 1e-6)
-        return (self.cosines.to(x) @ levels * (2.0 / N_MELS) ** 0.5)[..., :n_frames]
+        return (self.cosines.to(x) @ levels * (2.0 / N_MELS) ** 0.5)[..., :n_frames].to(given.dtype)
 
     def forward(self, audio: ArrayLike, n_frames: int) -> Tensor:
         """Return z, (batch, n_frames, n_z), of sounds (batch, n_samples)."""
         mfcc = self.normalise(self.coefficients(audio, n_frames))
-        return self.out(self.gru(mfcc.transpose(1, 2))[0])
+        return self.out(run_gru(self.gru, mfcc.transpose(1, 2))[0])

@@ -133,15 +133,27 @@ def stretches(*, n_frames: int, length: int, margin: int) -> Iterator[tuple[slic
 
 def _close_gaps(sounds: Tensor, frame_rate: int) -> Tensor:
     """Close the shortest gaps, then drop the shortest notes: frames that flicker are neither rests nor notes."""
-    from scipy.ndimage import binary_closing, binary_opening
 
-    def window(seconds: float) -> np.ndarray:
-        return np.ones(max(1, round(seconds * frame_rate)), bool)
+    def window(seconds: float) -> int:
+        return max(1, round(seconds * frame_rate))
 
-    pad = max(len(window(LONGEST_GAP_S)), len(window(SHORTEST_NOTE_S)))
-    padded = np.pad(sounds.numpy(), pad, mode="edge")
-    closed = binary_closing(padded, window(LONGEST_GAP_S))
-    return torch.from_numpy(binary_opening(closed, window(SHORTEST_NOTE_S))[pad:-pad].copy())
+    gap, note = window(LONGEST_GAP_S), window(SHORTEST_NOTE_S)
+    pad = max(gap, note)
+    x = np.pad(sounds.numpy(), pad, mode="edge")
+    closed = _all_within(_any_within(x, gap), gap)
+    return torch.from_numpy(_any_within(_all_within(closed, note), note)[pad:-pad].copy())
+
+
+def _any_within(x: np.ndarray, width: int) -> np.ndarray:
+    """Whether any of the `width` frames up to half a window after this one is on; beyond the ends none is."""
+    after = width // 2
+    return np.lib.stride_tricks.sliding_window_view(np.pad(x, (width - 1 - after, after)), width).any(-1)
+
+
+def _all_within(x: np.ndarray, width: int) -> np.ndarray:
+    """Whether all of the `width` frames from half a window before this one are on."""
+    before = width // 2
+    return np.lib.stride_tricks.sliding_window_view(np.pad(x, (before, width - 1 - before)), width).all(-1)
 
 
 def _fade(sounds: Tensor, frame_rate: int) -> Tensor:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import pytest
 import scipy.signal
@@ -28,7 +30,7 @@ def test_is_a_convolution_with_the_windowed_response(n, bands):
     np.testing.assert_allclose(cl.fir_filter(x, m), want, atol=1e-9)
     # A filter that stands still is the same filter in every frame.
     if n >= 10:
-        np.testing.assert_allclose(cl.fir_filter(x, m.expand(10, -1)), want, atol=1e-9)
+        np.testing.assert_allclose(cl.fir_filter(x, m.expand(10, -1), time_varying=True), want, atol=1e-9)
 
 
 def test_has_no_delay():
@@ -44,7 +46,7 @@ def test_a_moving_filter_lets_through_first_low_and_then_high():
     x = 0.3 * torch.sin(2 * torch.pi * 500 * t) + 0.3 * torch.sin(2 * torch.pi * 6000 * t)
     bands = torch.zeros(50, 65)
     bands[:25, :20], bands[25:, 40:] = 1.0, 1.0
-    y = cl.fir_filter(x, bands)
+    y = cl.fir_filter(x, bands, time_varying=True)
     early, late = cl.stft_magnitude(y[:6000], 1024).mean(-1), cl.stft_magnitude(y[10000:], 1024).mean(-1)
     assert early[32] > 100 * early[384] and late[384] > 100 * late[32]
 
@@ -69,7 +71,7 @@ def test_a_moving_filter_fades_from_frame_to_frame():
     """Flat filters that differ in level only: the level follows the frames, linearly between them."""
     x = torch.ones(400, dtype=torch.float64)
     gains = torch.tensor([0.0, 1.0, 0.5, 2.0], dtype=torch.float64)
-    y = cl.fir_filter(x, gains[:, None].expand(4, 9))
+    y = cl.fir_filter(x, gains[:, None].expand(4, 9), time_varying=True)
     expected = np.interp(np.arange(400), [0, 100, 200, 300], gains)
     np.testing.assert_allclose(y, expected, atol=1e-9)
     np.testing.assert_allclose(y, cl.upsample(gains, 400), atol=1e-9)
@@ -77,10 +79,27 @@ def test_a_moving_filter_fades_from_frame_to_frame():
 
 def test_gradcheck_and_axes():
     x, m = noise(2, 60).requires_grad_(), (noise(2, 4, 9, seed=2) + 0.6).requires_grad_()
-    assert torch.autograd.gradcheck(cl.fir_filter, (x, m))
+    assert torch.autograd.gradcheck(functools.partial(cl.fir_filter, time_varying=True), (x, m))
+    assert torch.autograd.gradcheck(cl.fir_filter, (x, m[:, 0]))
     assert cl.fir_filter(noise(3, 100), torch.ones(5)).shape == (3, 100)
-    assert cl.fir_filter(noise(100), torch.ones(3, 2, 5)).shape == (3, 100)
+    assert cl.fir_filter(noise(1, 100), torch.ones(3, 2, 5), time_varying=True).shape == (3, 100)
     assert cl.fir_filter(noise(100).float(), torch.ones(5)).dtype == torch.float32
+    assert cl.fir_filter(noise(100), torch.ones(5)).dtype == torch.float64
+
+
+def test_a_batch_of_filters_is_no_filter_that_moves():
+    """(batch, n_bands) is one filter a sound; (n_frames, n_bands) has to be said."""
+    x, filters = noise(4, 200), noise(4, 9, seed=3) + 0.6
+    each = torch.stack([cl.fir_filter(sound, m) for sound, m in zip(x, filters, strict=True)])
+    torch.testing.assert_close(cl.fir_filter(x, filters), each)
+    bank = torch.stack([cl.fir_filter(x[0], m) for m in filters])
+    torch.testing.assert_close(cl.fir_filter(x[:1], filters), bank)
+    moving = cl.fir_filter(x[0], filters, time_varying=True)
+    assert moving.shape == (200,) and not torch.allclose(moving, bank, atol=1e-3)
+    with pytest.raises(ValueError, match=r"an axis that audio \(200,\) lacks: if it is time, say time_varying=True"):
+        cl.fir_filter(x[0], filters)
+    with pytest.raises(TypeError):
+        cl.fir_filter(x, filters, True)  # by name only
 
 
 @pytest.mark.parametrize(
@@ -89,11 +108,25 @@ def test_gradcheck_and_axes():
         ([1.0], "at least two bands"),
         ([1.0, -1.0], "must not be negative"),
         ([1.0, float("nan")], "magnitudes must be finite"),
-        (torch.ones(20, 5), "more frames"),
-        (torch.ones(0, 5), "needs at least one frame"),
-        (torch.ones(3, 1, 5), "leading axes do not agree"),
+        (torch.ones(3, 5), "leading axes do not agree"),
+        (torch.ones(2, 1, 5), "has an axis that audio"),
     ],
 )
 def test_bad_input_is_named(magnitudes, message):
     with pytest.raises(ValueError, match=message):
         cl.fir_filter(torch.ones(2, 10), magnitudes)
+
+
+@pytest.mark.parametrize(
+    ("magnitudes", "message"),
+    [
+        (torch.ones(20, 5), "more frames"),
+        (torch.ones(0, 5), "at least one frame"),
+        (torch.ones(5), r"must be \(…, n_frames, n_bands\)"),
+        (torch.ones(3, 1, 5), "leading axes do not agree"),
+        (torch.ones(3, 2, 1, 5), "has an axis that audio"),
+    ],
+)
+def test_bad_frames_are_named(magnitudes, message):
+    with pytest.raises(ValueError, match=message):
+        cl.fir_filter(torch.ones(2, 10), magnitudes, time_varying=True)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from types import SimpleNamespace
 
+import librosa
 import numpy as np
 import pytest
 import soundfile
@@ -100,6 +101,14 @@ def test_an_unknown_clip_names_the_near_ones():
         cl.load_clip(["voice"])
     with pytest.raises(FileNotFoundError, match=r"data/nothing\.wav"):
         data_path("nothing.wav")
+
+
+@pytest.mark.parametrize("rate", [8000, 11025, 44100.5])
+def test_resamples_as_librosa_does(tmp_path, rate):
+    samples = np.random.default_rng(0).uniform(-0.5, 0.5, 1601)
+    soundfile.write(tmp_path / "a.wav", samples, 16000, subtype="DOUBLE")
+    want = librosa.resample(samples, orig_sr=16000, target_sr=rate)
+    assert np.array_equal(cl.load_audio(tmp_path / "a.wav", rate)[0].numpy(), want.astype(np.float32))
 
 
 @pytest.mark.parametrize("suffix", ["wav", "flac", "ogg", "mp3"])

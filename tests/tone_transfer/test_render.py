@@ -26,7 +26,7 @@ from course_lib.tone_transfer import (
 )
 from course_lib.tone_transfer.checkpoint import instrument_names
 from course_lib.tone_transfer.data import instrument_statistics, sounding_frames
-from course_lib.tone_transfer.listening import HeardCurves, listen_to, stretches
+from course_lib.tone_transfer.listening import HeardCurves, _all_within, _any_within, listen_to, stretches
 from course_lib.tone_transfer.render import decode, render
 from tests.helpers import ROOT
 
@@ -58,6 +58,19 @@ def melody(rate: int = RATE, level: float = 0.3) -> np.ndarray:
     rest = np.zeros(round(0.15 * rate), np.float32)
     return np.concatenate([note(220.0, 0.5, rate, level), rest, note(247.0, 0.4, rate, level / 3), rest,
                            note(196.0, 0.5, rate, level / 10), rest])  # fmt: skip
+
+
+@pytest.mark.parametrize("width", [1, 2, 3, 5, 8])
+def test_gaps_close_and_notes_open_as_in_morphology(width: int) -> None:
+    from scipy.ndimage import binary_closing, binary_dilation, binary_erosion, binary_opening
+
+    window = np.ones(width, bool)
+    for seed in range(20):
+        x = np.random.default_rng(seed).random(40) < 0.5
+        assert np.array_equal(_any_within(x, width), binary_dilation(x, window))
+        assert np.array_equal(_all_within(x, width), binary_erosion(x, window))
+        assert np.array_equal(_all_within(_any_within(x, width), width), binary_closing(x, window))
+        assert np.array_equal(_any_within(_all_within(x, width), width), binary_opening(x, window))
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import platform
 import statistics
@@ -15,6 +16,7 @@ from torch import Tensor
 
 from course_lib.benchmark.speed.workloads import METHODS, PASSES, WORKLOADS, cases, draw_controls, make_pass
 from course_lib.fitting.losses import FFT_SIZES, MultiscaleSpectralLoss, multiscale_spectral_loss
+from course_lib.kernels.method import Method
 from course_lib.synths.additive import additive_synth
 from course_lib.synths.harmonic import harmonic_frequencies
 
@@ -82,13 +84,14 @@ def time_additive(rounds: int, device: str) -> dict[str, float]:
     partials = harmonic_frequencies(f0, w.n_harmonics).requires_grad_()
     shares = (amplitude.unsqueeze(-1) * distribution).requires_grad_()
 
-    def call(method: str) -> None:
+    def call(method: Method) -> None:
         sound = additive_synth(
             partials, shares, n_samples=int(w.seconds * w.sample_rate), sample_rate=w.sample_rate, method=method
         )
         torch.autograd.grad(sound.sum(), (partials, shares))
 
-    calls = {method: (lambda method=method: call(method)) for method in ("reference", "fast")}
+    methods: tuple[Method, ...] = ("reference", "fast")
+    calls = {method: functools.partial(call, method) for method in methods}
     return {name: round(ms, 1) for name, ms in take_turns(calls, rounds, device).items()}
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from course_lib.core.checks import as_tensor
+from course_lib.core.extras import needs_course
 from course_lib.core.types import ArrayLike
 
 if TYPE_CHECKING:
@@ -22,7 +23,8 @@ def axes_or_new(ax: Axes | None, height: float = 2.4) -> Axes:
     """Return the axes, or those of a new figure of a height in inches."""
     if ax is not None:
         return ax
-    import matplotlib.pyplot as plt
+    with needs_course("every plot"):
+        import matplotlib.pyplot as plt
 
     return plt.subplots(figsize=(7.0, height), layout="constrained")[1]
 

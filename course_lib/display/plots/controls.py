@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from course_lib.core.checks import as_tensor, check_finite
+from course_lib.core.extras import needs_course
 from course_lib.core.types import ArrayLike, Labelled
 from course_lib.display.plots.axes import COLOURS, as_numpy, axes_or_new, labelled
 from course_lib.scores.notes import Note
@@ -85,7 +86,8 @@ def plot_controls(
 
     Chapter: book/midi_ddsp/inference.ipynb
     """
-    import matplotlib.pyplot as plt
+    with needs_course("plot_controls"):
+        import matplotlib.pyplot as plt
 
     f0, amplitude, shares, noise = (as_numpy(value) for value in controls)
     if f0.ndim != 1 or shares.ndim != 2 or noise.ndim != 2:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from torch import nn
 
+from course_lib.core.extras import needs_course
 from course_lib.core.types import ArrayLike
 from course_lib.display.plots.axes import COLOURS
 from course_lib.display.plots.network_parts import Part, network_parts
@@ -120,7 +121,8 @@ def _text(part: Part, letters: int) -> tuple[list[str], list[str]]:
 def _axes(ax: Axes | None, bottom: float) -> Axes:
     """Axes that measure in inches, from the top left corner down."""
     if ax is None:
-        import matplotlib.pyplot as plt
+        with needs_course("every plot"):
+            import matplotlib.pyplot as plt
 
         figure = plt.figure(figsize=(WIDTH, bottom + 0.85))
         ax = figure.add_axes((0, 0.42 / (bottom + 0.85), 1, bottom / (bottom + 0.85)))

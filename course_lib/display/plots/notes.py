@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from course_lib.core.extras import needs_course
 from course_lib.display.plots.axes import COLOURS, axes_or_new, labelled
 from course_lib.scores.notes import Notes, Score, check_notes
 
@@ -137,7 +138,8 @@ def plot_deep_performer(ax: Axes | None = None) -> Axes:
 def _empty(ax: Axes | None, height: float, xlim: tuple[float, float], ylim: tuple[float, float]) -> Axes:
     """Axes without frame or ticks; a new figure is 4.4 inches wide, so that a telephone need not shrink it much."""
     if ax is None:
-        import matplotlib.pyplot as plt
+        with needs_course("every plot"):
+            import matplotlib.pyplot as plt
 
         ax = plt.subplots(figsize=(4.4, height), layout="constrained")[1]
     ax.set(xlim=xlim, ylim=ylim)

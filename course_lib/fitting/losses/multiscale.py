@@ -6,58 +6,71 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from course_lib.core.checks import check_audio
-from course_lib.core.double_backward import refuse_double_backward
+from course_lib.core.checks import check_audio, in_single
+from course_lib.core.eager import is_eager
 from course_lib.core.types import ArrayLike
 from course_lib.fitting.losses.checks import check_fft_sizes, check_shapes, check_sounds
-from course_lib.fitting.losses.stft import hann_window, stft_magnitude
+from course_lib.fitting.losses.reduction import Reduction, check_reduction, reduce_losses, reduce_means
+from course_lib.fitting.losses.stft import hann_window, magnitudes
 
 FFT_SIZES = (2048, 1024, 512, 256, 128, 64)
 # Added inside the logarithm: −100 dB re 1, so that silence has a finite logarithm and a bounded gradient.
 LOG_FLOOR = 1e-5
 
 
-def multiscale_spectral_loss(prediction: ArrayLike, target: ArrayLike, fft_sizes: Sequence[int] = FFT_SIZES) -> Tensor:
+def multiscale_spectral_loss(
+    prediction: ArrayLike, target: ArrayLike, fft_sizes: Sequence[int] = FFT_SIZES, *, reduction: Reduction = "mean"
+) -> Tensor:
     """Sum over FFT sizes of ``mean |S − Ŝ| + mean |log S − log Ŝ|``: loud and quiet parts, near and far in time.
 
     Args:
         prediction: (…, n_samples).
         target: same shape.
         fft_sizes: lengths of the transforms, multiples of 4.
+        reduction: of the sounds of a batch: their "mean", their "sum", or "none".
 
     Returns:
-        A scalar; S as `stft_magnitude`, the logarithm natural, of S + 1e-5.
+        A scalar; (…), one value for each sound, with "none". S as `stft_magnitude`, the logarithm natural, of S + 1e-5.
 
     Raises:
-        ValueError: shapes that differ, no sizes, NaN or infinite samples, empty sound.
+        ValueError: shapes that differ, no sizes, NaN or infinite samples, empty sound, an unknown reduction.
 
     Source: Engel et al., DDSP, 2020, section 4.2.1. Chapter: book/sines/harmonic.ipynb
     """
     p, t = check_sounds(prediction, target)
     check_fft_sizes(fft_sizes)
+    check_reduction(reduction)
+    dtype = torch.promote_types(p.dtype, t.dtype)
+    p, t = in_single(p, t)
     total = p.new_zeros(())
     for size in fft_sizes:
-        p_mag, t_mag = stft_magnitude(p, size), stft_magnitude(t, size)
-        linear = (p_mag - t_mag).abs().mean()
-        log = (torch.log(p_mag + LOG_FLOOR) - torch.log(t_mag + LOG_FLOOR)).abs().mean()
+        p_mag, t_mag = magnitudes(p, size), magnitudes(t, size)
+        linear = reduce_means((p_mag - t_mag).abs(), 2, reduction)
+        log = reduce_means((torch.log(p_mag + LOG_FLOOR) - torch.log(t_mag + LOG_FLOOR)).abs(), 2, reduction)
         total = total + linear + log
-    return total
+    return total.to(dtype)
 
 
-class MultiscaleSpectralLoss:
-    """`multiscale_spectral_loss` to one fixed target: the same number and gradient, several times as fast.
+class MultiscaleSpectralLoss(nn.Module):
+    """`multiscale_spectral_loss` as a module; to one fixed target it is several times as fast.
 
-    The target's spectra are computed once. The gradient is computed with the loss, size by size, so that no spectrum is
-    kept: it is first order only. `fit` uses this by itself where it is given `multiscale_spectral_loss`.
+    `MultiscaleSpectralLoss()(prediction, target)` is the function. `MultiscaleSpectralLoss(target)(prediction)` gives
+    the same number and gradient: the target's spectra are computed once, and the gradient with the loss, size by size,
+    so that no spectrum is kept. Second derivatives, `torch.compile` and `torch.func` get the function's own formula.
+    `fit` fixes the target by itself where it is given `multiscale_spectral_loss` or this module.
 
     Args:
-        target: (…, n_samples); its gradient is not asked for.
+        target: (…, n_samples), or None for a loss of two sounds; its gradient is not asked for.
         fft_sizes: lengths of the transforms, multiples of 4.
+        reduction: of the sounds of a batch: their "mean", their "sum", or "none".
+
+    Attributes:
+        target: a buffer, which moves with `.to`; not in the `state_dict`, since a loss has learned nothing.
 
     Raises:
-        ValueError: as `multiscale_spectral_loss`.
+        ValueError: as `multiscale_spectral_loss`; a target given twice, or never.
 
     Chapter: book/sines/making_it_fast.ipynb
 
@@ -65,20 +78,57 @@ class MultiscaleSpectralLoss:
     tensor(0.)
     """
 
-    def __init__(self, target: ArrayLike, fft_sizes: Sequence[int] = FFT_SIZES) -> None:
-        self.target = check_audio(target, "target").detach().clone()
-        check_fft_sizes(fft_sizes)
-        self.fft_sizes = tuple(fft_sizes)
-        self.edge = max(fft_sizes) // 2
-        padded = _pad(self.target, self.edge)
-        self.magnitudes = [_transform(padded, self.edge, size)[1] for size in fft_sizes]
-        self.logarithms = [torch.log(magnitude + LOG_FLOOR) for magnitude in self.magnitudes]
+    target: Tensor | None
 
-    def __call__(self, prediction: ArrayLike) -> Tensor:
-        """Return the loss of a prediction (…, n_samples), a scalar."""
+    def __init__(
+        self, target: ArrayLike | None = None, fft_sizes: Sequence[int] = FFT_SIZES, *, reduction: Reduction = "mean"
+    ) -> None:
+        super().__init__()
+        check_fft_sizes(fft_sizes)
+        check_reduction(reduction)
+        self.fft_sizes, self.reduction = tuple(fft_sizes), reduction
+        fixed = None if target is None else check_audio(target, "target").detach().clone()
+        self.register_buffer("target", fixed, persistent=False)
+        self._spectra_of: Tensor | None = None
+        self._spectra: list[tuple[Tensor, Tensor]] = []
+        if fixed is not None and is_eager(fixed):
+            self.spectra()
+
+    def forward(self, prediction: ArrayLike, target: ArrayLike | None = None) -> Tensor:
+        """Return the loss of a prediction (…, n_samples): a scalar, or (…) without reduction."""
+        if self.target is None:
+            if target is None:
+                raise ValueError("there is no target: call loss(prediction, target), or make it to one target first")
+            return multiscale_spectral_loss(prediction, target, self.fft_sizes, reduction=self.reduction)
+        if target is not None:
+            raise ValueError("this loss is to one fixed target: call loss(prediction), or make one without a target")
         p = check_audio(prediction, "prediction")
         check_shapes(p, self.target)
-        return _FixedTargetLoss.apply(p, self)
+        if not is_eager(p, self.target):
+            return multiscale_spectral_loss(p, self.target, self.fft_sizes, reduction=self.reduction)
+        each = _FixedTargetLoss.apply(p, self)
+        return reduce_losses(each, self.reduction).to(torch.promote_types(p.dtype, self.target.dtype))
+
+    def for_target(self, target: ArrayLike) -> MultiscaleSpectralLoss:
+        """Return this loss to one fixed target, as `fit` asks for it."""
+        if self.target is not None:
+            raise ValueError("this loss has a target of its own: give fit multiscale_spectral_loss, or one without")
+        return MultiscaleSpectralLoss(target, self.fft_sizes, reduction=self.reduction)
+
+    def spectra(self) -> list[tuple[Tensor, Tensor]]:
+        """Magnitudes of the target and their logarithms, one pair a size; anew where `.to` has changed the target."""
+        if self.target is not None and self._spectra_of is not self.target:
+            edge = max(self.fft_sizes) // 2
+            padded = _pad(self.target, edge)
+            each = [_transform(padded, edge, size)[1] for size in self.fft_sizes]
+            self._spectra = [(magnitude, torch.log(magnitude + LOG_FLOOR)) for magnitude in each]
+            self._spectra_of = self.target
+        return self._spectra
+
+    def extra_repr(self) -> str:
+        """What the repr shows."""
+        fixed = "" if self.target is None else f"target={tuple(self.target.shape)}, "
+        return f"{fixed}fft_sizes={self.fft_sizes}, reduction={self.reduction!r}"
 
 
 # `fit` asks a loss for this form: the target is prepared once, and each call gets the prediction alone.
@@ -86,37 +136,41 @@ multiscale_spectral_loss.for_target = MultiscaleSpectralLoss  # type: ignore[att
 
 
 class _FixedTargetLoss(torch.autograd.Function):
-    """The loss and, where it will be needed, its gradient, transform by transform."""
+    """The loss of each sound, (…), and, where it will be needed, its gradient, transform by transform."""
 
     @staticmethod
     def forward(ctx: Any, prediction: Tensor, loss: MultiscaleSpectralLoss) -> Tensor:
-        edge, n, x = loss.edge, prediction.shape[-1], _pad(prediction, loss.edge)
+        edge, n = max(loss.fft_sizes) // 2, prediction.shape[-1]
+        x = _pad(prediction, edge)
         grad = torch.zeros_like(x) if ctx.needs_input_grad[0] else None
-        total = x.new_zeros(())
-        for size, target, log_target in zip(loss.fft_sizes, loss.magnitudes, loss.logarithms, strict=True):
+        total = x.new_zeros(len(x))
+        for size, (target, log_target) in zip(loss.fft_sizes, loss.spectra(), strict=True):
             spectra, magnitude = _transform(x, edge, size)
             off, floored = magnitude - target, magnitude + LOG_FLOOR
-            total = total + off.abs().mean() + (floored.log() - log_target).abs_().mean()
+            total = total + off.abs().mean((1, 2)) + (floored.log() - log_target).abs_().mean((1, 2))
             if grad is None:
                 continue
             # Both terms have the sign of `off`; d|X| = Re(conj(X) dX) / |X|; a bin between the ends stands for two.
             weight = off.sign_().mul_(1 + 1 / floored).div_(magnitude.clamp_(min=1e-20))
-            weight *= size / 2 / weight.numel()
+            weight *= size / 2 / weight[0].numel()
             weight[..., [0, -1]] *= 2
             frames = torch.fft.irfft(spectra * weight.to(x.dtype), n=size) * hann_window(size, x.dtype, x.device)
             into, hop = grad[:, edge - size // 2 : edge + n + size // 2], size // 4
             for quarter in range(4):  # overlap-add: every fourth window lies beside the last
                 stretch = into[:, quarter * hop : (quarter + frames.shape[1]) * hop]
                 stretch += frames[..., quarter * hop : (quarter + 1) * hop].flatten(1)
-        by_prediction = None if grad is None else grad[:, edge : edge + n].reshape(prediction.shape)
-        ctx.save_for_backward(by_prediction, prediction)
-        return total.to(prediction.dtype)
+        ctx.loss = loss
+        ctx.save_for_backward(None if grad is None else grad[:, edge : edge + n].reshape(prediction.shape), prediction)
+        return total.reshape(prediction.shape[:-1])
 
     @staticmethod
-    @refuse_double_backward
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
-        by_prediction, _ = ctx.saved_tensors
-        return (by_prediction * grad).to(grad.dtype), None
+        by_prediction, prediction = ctx.saved_tensors
+        if torch.is_grad_enabled():  # this gradient will be differentiated itself: it is that of the formula
+            loss = ctx.loss
+            each = multiscale_spectral_loss(prediction, loss.target, loss.fft_sizes, reduction="none")
+            return torch.autograd.grad(each, prediction, grad.to(each.dtype), create_graph=True)[0], None
+        return (by_prediction * grad.unsqueeze(-1)).to(prediction.dtype), None
 
 
 def _transform(padded: Tensor, edge: int, size: int) -> tuple[Tensor, Tensor]:
@@ -128,6 +182,5 @@ def _transform(padded: Tensor, edge: int, size: int) -> tuple[Tensor, Tensor]:
 
 def _pad(sound: Tensor, edge: int) -> Tensor:
     """(…, n_samples) → (batch, edge + n_samples + edge), in a precision that the FFT knows."""
-    flat = sound.reshape(-1, sound.shape[-1])
-    flat = flat.float() if flat.dtype in (torch.float16, torch.bfloat16) else flat
+    (flat,) = in_single(sound.reshape(-1, sound.shape[-1]))
     return torch.nn.functional.pad(flat, (edge, edge))

@@ -7,7 +7,8 @@ import functools
 import torch
 from torch import Tensor
 
-from course_lib.core.checks import check_audio
+from course_lib.core.checks import check_audio, in_single
+from course_lib.core.eager import is_eager
 from course_lib.core.types import ArrayLike
 from course_lib.fitting.losses.checks import check_fft_size
 
@@ -30,14 +31,24 @@ def stft_magnitude(audio: ArrayLike, fft_size: int) -> Tensor:
     """
     x = check_audio(audio)
     check_fft_size(fft_size)
-    if x.dtype in (torch.float16, torch.bfloat16):  # the FFT knows no half precision
-        x = x.float()
-    window = hann_window(fft_size, x.dtype, x.device)
+    return magnitudes(in_single(x)[0], fft_size).to(x.dtype)
+
+
+def magnitudes(x: Tensor, fft_size: int) -> Tensor:
+    """`stft_magnitude` of checked sound, in single precision at least."""
+    window = _window(fft_size, x)
     flat = x.reshape(-1, x.shape[-1])
     spectrum = torch.stft(
         flat, fft_size, fft_size // 4, window=window, center=True, pad_mode="constant", return_complex=True
     )
     return spectrum.abs().reshape(*x.shape[:-1], *spectrum.shape[-2:])
+
+
+def _window(fft_size: int, like: Tensor) -> Tensor:
+    """A window that is kept for the next call, but where it would be of no use there."""
+    if is_eager(like):
+        return hann_window(fft_size, like.dtype, like.device)
+    return torch.hann_window(fft_size, dtype=like.dtype, device=like.device)
 
 
 @functools.lru_cache(maxsize=64)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
-import librosa
 import torch
 from torch import Tensor, nn
+
+from course_lib.analysis.mel import mel_bands
 
 FLOOR_DB = -100.0
 
@@ -39,8 +40,8 @@ class SpectralFeatures(nn.Module):
         self.sample_rate, self.hop, self.kind = sample_rate, sample_rate // frame_rate, kind
         self.n_harmonics = n_harmonics
         self.short, self.long, self.n_fft = (256, 1024, 2048) if kind == "harmonic" else (128, 0, 0)
-        bands = librosa.filters.mel(sr=sample_rate, n_fft=1024, n_mels=64, fmin=40.0, fmax=sample_rate / 2, norm=None)
-        self.register_buffer("bands", torch.tensor(bands).T.contiguous(), persistent=False)
+        bands = mel_bands(sample_rate, 1024, 64, low_hz=40.0, equal_area=False)
+        self.register_buffer("bands", bands.T.contiguous(), persistent=False)
 
     def as_raw(self) -> Tensor:
         """The linear map from features to raw controls (size, 1 + n_harmonics) that just copies what was measured.

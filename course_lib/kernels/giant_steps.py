@@ -23,7 +23,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from course_lib.core.double_backward import refuse_double_backward
 from course_lib.core.frame_phase import (
     FramePhase,
     Frames,
@@ -188,7 +187,6 @@ class _HarmonicSum(torch.autograd.Function):
         return frames.join(sound)
 
     @staticmethod
-    @refuse_double_backward
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         shares, step, _, resting = ctx.saved_tensors
         frames, (need_shares, *need_f0) = ctx.frames, ctx.needs_input_grad

@@ -14,7 +14,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from course_lib.core.double_backward import refuse_double_backward
 from course_lib.core.frame_phase import (
     FramePhase,
     Frames,
@@ -78,7 +77,6 @@ class _AdditiveSum(torch.autograd.Function):
         return frames.join(sound.view(len(amplitudes), -1))
 
     @staticmethod
-    @refuse_double_backward
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         amplitudes, step, _, resting = ctx.saved_tensors
         frames, (need_amplitudes, *need_f) = ctx.frames, ctx.needs_input_grad
