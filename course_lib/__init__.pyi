@@ -45,7 +45,6 @@ from course_lib.effects.biquads import (
 from course_lib.effects.cascade import (
     biquad_response as biquad_response,
     filter_by_sampling as filter_by_sampling,
-    filter_recursively as filter_recursively,
 )
 from course_lib.effects.equaliser import ParametricEQ as ParametricEQ
 from course_lib.effects.filters import (
@@ -60,6 +59,7 @@ from course_lib.effects.levels import (
     fade_cuts as fade_cuts,
     gain_to_level as gain_to_level,
 )
+from course_lib.effects.recursion import filter_recursively as filter_recursively
 from course_lib.effects.reverb import (
     DecayReverb as DecayReverb,
     Reverb as Reverb,

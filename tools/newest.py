@@ -26,6 +26,8 @@ def ranges(root: Path = ROOT) -> list[str]:
     found: dict[str, str] = {}
     for line in wanted:
         name = re.split(r"[<>=!~;\s\[]", line, maxsplit=1)[0]
+        if name == project["name"]:
+            continue  # an extra that takes in another
         # Where two extras name a package, the longer range is the narrower one.
         if len(line) > len(found.get(name.lower(), "")):
             found[name.lower()] = line

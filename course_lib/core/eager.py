@@ -28,6 +28,8 @@ def is_eager(*tensors: Tensor) -> bool:
         return False
     if torch._C._functorch.peek_interpreter_stack() is not None or forward_ad._current_level >= 0:
         return False
+    if torch._C._get_dispatch_mode(torch._C._TorchDispatchModeKey.FAKE) is not None:
+        return False
     for x in tensors:
         if type(x) not in PLAIN or x.is_meta or _is_batched(x):
             return False

@@ -1,4 +1,4 @@
-"""Second-order filters in a row: their response, and sound through them, by sampling it or as a recursion."""
+"""Second-order filters in a row: their response, and sound through them by sampling it."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def biquad_response(b: ArrayLike, a: ArrayLike, frequencies_hz: ArrayLike, sampl
 
     Chapter: book/shaping/filters.ipynb
     """
-    numerator, denominator = _sections(b, a)
+    numerator, denominator = _biquads(b, a)
     f = check_finite(as_tensor(frequencies_hz, "frequencies_hz"), "frequencies_hz")
     (f,) = in_single(f.to(numerator))
     if f.ndim != 1:
@@ -81,7 +81,7 @@ def filter_by_sampling(audio: ArrayLike, b: ArrayLike, a: ArrayLike, fft_size: i
     Chapter: book/shaping/filters.ipynb
     """
     x = check_audio(audio)
-    numerator, denominator = _sections(b, a)
+    numerator, denominator = _biquads(b, a)
     check_leading(audio=x.shape[:-1], b=numerator.shape[:-2], a=denominator.shape[:-2])
     n = int(x.shape[-1])
     radius = float(pole_radius(denominator).max()) if is_eager(denominator) else None
@@ -106,68 +106,38 @@ def ringing_fft_size(n_samples: int, n_sections: int, radius: float) -> int:
     return min(max(power_of_two(n_samples + math.ceil(rings)), 2), max(LONGEST_FFT, 2 * n_samples))
 
 
-def filter_recursively(audio: ArrayLike, b: ArrayLike, a: ArrayLike) -> Tensor:
-    """Filter sound sample by sample, as a filter runs: y[n] from x[n … n−2] and y[n−1], y[n−2].
+def check_sections(b: ArrayLike, a: ArrayLike, *, time_varying: bool = False) -> tuple[Tensor, Tensor]:
+    """b and a as (…, n_frames, n_sections, order + 1), or ValueError; one of what has no axis.
 
-    Where no gradient is wanted SciPy's compiled recursion does the work, in float64. With one, it is a loop in PyTorch
-    whose every step is kept for the way back: hundreds of times slower, and the reason for `filter_by_sampling`.
-
-    Args:
-        audio: (…, n_samples).
-        b: (3,), or (…, n_sections, 3) for a cascade.
-        a: likewise.
-
-    Returns:
-        (…, n_samples), starting from rest. An unstable filter is run as it is: it grows.
-
-    Raises:
-        ValueError: shapes that do not fit, NaN.
-
-    Chapter: book/shaping/filters.ipynb
+    A shorter one of the two is filled up with zeros.
     """
-    x = check_audio(audio)
-    numerator, denominator = _sections(b, a)
-    leading = check_leading(audio=x.shape[:-1], b=numerator.shape[:-2], a=denominator.shape[:-2])
-    wanted = any(value.requires_grad for value in (x, numerator, denominator)) and torch.is_grad_enabled()
-    y = x.expand(*leading, x.shape[-1])
-    for s in range(numerator.shape[-2]):
-        top, bottom = numerator[..., s, :] / denominator[..., s, :1], denominator[..., s, :] / denominator[..., s, :1]
-        y = _loop(y, top, bottom) if wanted else _compiled(y, top, bottom)
-    return y.to(x)
-
-
-def _loop(x: Tensor, b: Tensor, a: Tensor) -> Tensor:
-    """Transposed direct form II, one section, b and a (…, 3)."""
-    first = second = torch.zeros_like(x[..., 0])
-    out = []
-    for sample in x.unbind(-1):
-        y = b[..., 0] * sample + first
-        first = b[..., 1] * sample - a[..., 1] * y + second
-        second = b[..., 2] * sample - a[..., 2] * y
-        out.append(y)
-    return torch.stack(out, -1)
-
-
-def _compiled(x: Tensor, b: Tensor, a: Tensor) -> Tensor:
-    from scipy.signal import lfilter
-
-    rows = x.detach().cpu().double().reshape(-1, x.shape[-1]).numpy()
-    tops, bottoms = (c.detach().cpu().double().expand(*x.shape[:-1], 3).reshape(-1, 3).numpy() for c in (b, a))
-    filtered = [lfilter(top, bottom, row) for top, bottom, row in zip(tops, bottoms, rows, strict=True)]
-    return torch.stack([torch.from_numpy(row) for row in filtered]).reshape(x.shape).to(x.device)
-
-
-def _sections(b: ArrayLike, a: ArrayLike) -> tuple[Tensor, Tensor]:
-    """b and a as (…, n_sections, 3), or ValueError."""
-    pair = []
+    pair, axes = [], 2 + time_varying
     for name, value in (("b", b), ("a", a)):
         tensor = check_finite(as_tensor(value, name), name)
-        if tensor.ndim < 1 or tensor.shape[-1] != 3:
-            raise ValueError(f"{name} must be (3,) or (…, n_sections, 3); got shape {tuple(tensor.shape)}")
-        pair.append(tensor.unsqueeze(0) if tensor.ndim == 1 else tensor)
-    if pair[0].shape[-2] != pair[1].shape[-2]:
-        raise ValueError(f"b has {pair[0].shape[-2]} sections and a has {pair[1].shape[-2]}: they must agree")
-    if is_eager(pair[1]) and bool((pair[1][..., 0] == 0).any()):
+        if tensor.ndim < (3 if time_varying else 1) or 0 in tensor.shape[-axes:]:
+            moving = "(…, n_frames, n_sections, order + 1)"
+            shape = moving if time_varying else "(order + 1,) or (…, n_sections, order + 1)"
+            raise ValueError(f"{name} must be {shape}; got shape {tuple(tensor.shape)}")
+        tensor = tensor.unsqueeze(0) if tensor.ndim == 1 else tensor
+        pair.append(tensor if time_varying else tensor.unsqueeze(-3))
+    b, a = pair
+    if b.shape[-3:-1] != a.shape[-3:-1]:
+        what = "frames and sections" if time_varying else "sections"
+        numbers = [" × ".join(map(str, t.shape[-3 if time_varying else -2 : -1])) for t in pair]
+        raise ValueError(f"b has {numbers[0]} {what} and a has {numbers[1]}: they must agree")
+    if is_eager(a) and bool((a[..., 0] == 0).any()):
         raise ValueError("a[…, 0] must not be 0: it is what everything is divided by")
-    dtype = torch.promote_types(pair[0].dtype, pair[1].dtype)
-    return pair[0].to(dtype), pair[1].to(dtype)
+    dtype = torch.promote_types(b.dtype, a.dtype)
+    taps = max(b.shape[-1], a.shape[-1])
+    b, a = (torch.nn.functional.pad(t.to(dtype), (0, taps - t.shape[-1])) for t in pair)
+    return b, a
+
+
+def _biquads(b: ArrayLike, a: ArrayLike) -> tuple[Tensor, Tensor]:
+    """b and a as (…, n_sections, 3), or ValueError."""
+    for name, value in (("b", b), ("a", a)):
+        shape = as_tensor(value, name).shape
+        if not shape or shape[-1] != 3:
+            raise ValueError(f"{name} must be (3,) or (…, n_sections, 3); got shape {tuple(shape)}")
+    b, a = check_sections(b, a)
+    return b.squeeze(-3), a.squeeze(-3)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from course_lib.core.checks import check_audio, check_count
+from course_lib.core.checks import check_audio, check_count, check_eager
 
 
 class FitDiverged(FloatingPointError, ValueError):
@@ -63,8 +63,9 @@ def fit(
         model: a module whose call gives sound (…, n_samples); its parameters are changed in place.
         target: (…, n_samples), the sound to reach.
         loss: `loss(prediction, target)` → scalar. Where it has an attribute `for_target`, as `multiscale_spectral_loss`
-            has, `loss.for_target(target)` is called once and gives the function of the prediction alone that is used:
-            what depends on the target alone is computed once. A lambda or a partial lacks it: same loss, slower.
+            and `MultiscaleSpectralLoss(fft_sizes=…)` have, `loss.for_target(target)` is called once and gives the
+            function of the prediction alone that is used: what depends on the target alone is computed once. A lambda
+            or a partial lacks it: same loss, slower.
         steps: number of gradient steps, at least 1.
         lr: learning rate, > 0.
         record_every: keep parameters and sound every so many steps; by default about 50 times.
@@ -82,6 +83,7 @@ def fit(
 
     Chapter: book/first_steps/pytorch_for_sound.ipynb
     """
+    check_eager("fit descends by itself", target, *inputs)
     goal = check_audio(target, "target", allow_silence=False)
     steps = check_count(steps, "steps")
     every = max(1, steps // 50) if record_every is None else check_count(record_every, "record_every")

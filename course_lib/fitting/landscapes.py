@@ -8,7 +8,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from course_lib.core.checks import as_tensor, check_audio, check_finite, check_frequency, check_sample_rate
+from course_lib.core.checks import (
+    as_tensor,
+    check_audio,
+    check_eager,
+    check_finite,
+    check_frequency,
+    check_sample_rate,
+)
 from course_lib.core.types import ArrayLike
 from course_lib.synths.oscillator import sinusoid
 
@@ -33,6 +40,7 @@ def local_minima(values: ArrayLike) -> np.ndarray:
     >>> local_minima([3.0, 1.0, 2.0, 0.0, 4.0]).tolist()
     [1, 3]
     """
+    check_eager("local_minima returns indices", values)
     y = check_finite(as_tensor(values, "values"), "values").detach().cpu().double().numpy()
     if y.ndim != 1:
         raise ValueError(f"values must have shape (n,); got {y.shape}")
@@ -117,6 +125,7 @@ def gradient_sign_accuracy(frequencies_hz: ArrayLike, gradients: ArrayLike, targ
     >>> gradient_sign_accuracy([300.0, 400.0, 500.0], [-1.0, 2.0, 1.0], 440.0)
     0.6666666666666666
     """
+    check_eager("gradient_sign_accuracy returns a plain number", frequencies_hz, gradients)
     f = check_finite(as_tensor(frequencies_hz, "frequencies_hz"), "frequencies_hz")
     g = check_finite(as_tensor(gradients, "gradients"), "gradients").to(f)
     if f.ndim != 1 or f.shape != g.shape:
@@ -132,6 +141,7 @@ def gradient_sign_accuracy(frequencies_hz: ArrayLike, gradients: ArrayLike, targ
 
 def _check(target: ArrayLike, frequencies_hz: ArrayLike, sample_rate: float) -> tuple[Tensor, Tensor, float]:
     """Target, frequencies in the target's precision, and rate; or ValueError."""
+    check_eager("a landscape is drawn loss by loss, without a gradient", target, frequencies_hz)
     rate, x = check_sample_rate(sample_rate), check_audio(target, "target")
     f = check_frequency(frequencies_hz, "frequencies_hz", rate, below_nyquist=True)
     if x.ndim != 1:

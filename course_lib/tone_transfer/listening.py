@@ -147,13 +147,13 @@ def _close_gaps(sounds: Tensor, frame_rate: int) -> Tensor:
 def _any_within(x: np.ndarray, width: int) -> np.ndarray:
     """Whether any of the `width` frames up to half a window after this one is on; beyond the ends none is."""
     after = width // 2
-    return np.lib.stride_tricks.sliding_window_view(np.pad(x, (width - 1 - after, after)), width).any(-1)
+    return np.lib.stride_tricks.sliding_window_view(np.pad(x, (width - 1 - after, after)), width).max(-1)
 
 
 def _all_within(x: np.ndarray, width: int) -> np.ndarray:
     """Whether all of the `width` frames from half a window before this one are on."""
     before = width // 2
-    return np.lib.stride_tricks.sliding_window_view(np.pad(x, (before, width - 1 - before)), width).all(-1)
+    return np.lib.stride_tricks.sliding_window_view(np.pad(x, (before, width - 1 - before)), width).min(-1)
 
 
 def _fade(sounds: Tensor, frame_rate: int) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import re
@@ -30,7 +31,7 @@ def tracked(folder: str) -> set[str]:
 
 
 def test_carries_all_of_the_library(names: set[str]) -> None:
-    wanted = {name for name in tracked("course_lib") if name.endswith((".py", ".js", ".css", ".json"))}
+    wanted = {name for name in tracked("course_lib") if name.endswith((".py", ".pyi", ".js", ".css", ".json"))}
     assert any(name.endswith(".js") for name in wanted)
     assert wanted <= names
 
@@ -84,6 +85,58 @@ def test_has_one_version() -> None:
     assert re.findall(r"Version ([\d.]+), \d{4}\.", guide) == [PROJECT["version"]]
 
 
+def requirements(wheel: Path) -> dict[str, set[str]]:
+    """Extra ("" for none) → the names of the packages it brings, extras that take in others followed."""
+    from importlib.metadata import PathDistribution
+
+    from packaging.requirements import Requirement
+
+    (metadata,) = (path for path in zipfile.Path(wheel).iterdir() if path.name.endswith(".dist-info"))
+    lines = list(map(Requirement, PathDistribution(metadata).requires or []))
+
+    def names(extra: str) -> set[str]:
+        own = [line for line in lines if not extra and not line.marker]
+        own += [line for line in lines if extra and line.marker and line.marker.evaluate({"extra": extra})]
+        taken_in = set().union(*(names(other) for line in own for other in line.extras))
+        return taken_in | {line.name for line in own} - {PROJECT["name"]}
+
+    return {extra: names(extra) for extra in ("", *PROJECT["optional-dependencies"])}
+
+
+def test_a_bare_installation_brings_the_library_and_the_extras_the_rest(wheel: Path) -> None:
+    brought = requirements(wheel)
+    assert brought[""] == {"numba", "numpy", "safetensors", "soundfile", "soxr", "torch", "tqdm"}
+    chapters = {"ipython", "ipywidgets", "librosa", "matplotlib", "scipy"}
+    assert brought["course"] == chapters and brought["instructor"] == chapters | {"nbgrader"}
+    assert chapters | {"nbgrader", "pytest", "hypothesis"} < brought["test"] and chapters < brought["book"]
+    assert brought["peers"] == {"auraloss", "torchlpc"} and brought["live"] == {"anywidget"}
+
+
+def test_below_what_a_person_sees_only_base_packages_are_imported(wheel: Path) -> None:
+    base, beyond = requirements(wheel)[""], {}
+    for path in sorted((ROOT / "course_lib").rglob("*.py")):
+        file = path.relative_to(ROOT / "course_lib")
+        if file.parts[0] not in ("benchmark", "display", "exercises", "grading"):
+            found = imported(ast.parse(path.read_text(encoding="utf-8")))
+            beyond[file.as_posix()] = found - base - set(sys.stdlib_module_names) - {"course_lib"}
+    beyond["effects/cascade.py"] -= {"scipy"}  # a filter without gradients, and only where one is asked for
+    assert {name: found for name, found in beyond.items() if found} == {}, "declare it, or see core/extras.py"
+
+
+def imported(tree: ast.Module) -> set[str]:
+    """The packages that a file imports, other than in a block that says which extra brings them."""
+    excused = {
+        inner
+        for node in ast.walk(tree)
+        if isinstance(node, ast.With) and "needs_course" in ast.unparse(node.items[0])
+        for inner in ast.walk(node)
+    }
+    nodes = [node for node in ast.walk(tree) if node not in excused]
+    names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    names |= {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)}
+    return {name.partition(".")[0] for name in names}
+
+
 def pins(name: str) -> dict[str, str]:
     """Name → version of a requirements file, for this platform or any other."""
     lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
@@ -103,7 +156,10 @@ def test_pins_satisfy_the_ranges(name: str) -> None:
         wanted += [line for extra, lines in extras.items() if extra != "peers" for line in lines]
     else:
         wanted = [line for line in wanted if not line.startswith("torch")]  # it follows the book's own environment
+        wanted += PROJECT["optional-dependencies"]["course"]
     for requirement in map(Requirement, wanted):
+        if requirement.name == PROJECT["name"]:
+            continue  # an extra that takes in another
         key = re.sub(r"[-_.]+", "-", requirement.name.lower())
         assert key in pinned, f"{name} does not pin {key}"
         assert pinned[key] in requirement.specifier, f"{name}: {key} {pinned[key]} is not {requirement.specifier}"

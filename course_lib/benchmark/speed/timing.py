@@ -91,7 +91,7 @@ def time_additive(rounds: int, device: str) -> dict[str, float]:
         torch.autograd.grad(sound.sum(), (partials, shares))
 
     methods: tuple[Method, ...] = ("reference", "fast")
-    calls = {method: functools.partial(call, method) for method in methods}
+    calls: dict[str, Callable[[], None]] = {method: functools.partial(call, method) for method in methods}
     return {name: round(ms, 1) for name, ms in take_turns(calls, rounds, device).items()}
 
 

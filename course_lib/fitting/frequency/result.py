@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from course_lib.core.checks import check_audio, check_frequency, check_leading, check_sample_rate
+from course_lib.core.checks import check_audio, check_eager, check_frequency, check_leading, check_sample_rate
 from course_lib.core.types import ArrayLike
 from course_lib.fitting.fit import History
 from course_lib.fitting.frequency.amplitudes import best_amplitudes
@@ -49,6 +49,7 @@ class Trials(NamedTuple):
 def check_trials(target: ArrayLike, start_hz: ArrayLike, sample_rate: float, *, components: bool = False) -> Trials:
     """Check targets and starts, one start a trial or (components) K of them, and bring them into one shape."""
     rate = check_sample_rate(sample_rate)
+    check_eager("a search for frequencies descends by itself", target, start_hz)
     sound = check_audio(target, "target", allow_silence=False, minimum=MIN_SAMPLES).detach()
     start = check_frequency(start_hz, "start_hz", rate, below_nyquist=True).detach()
     if bool((start == 0).any()):

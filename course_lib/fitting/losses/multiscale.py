@@ -42,6 +42,11 @@ def multiscale_spectral_loss(
     p, t = check_sounds(prediction, target)
     check_fft_sizes(fft_sizes)
     check_reduction(reduction)
+    return _formula(p, t, fft_sizes, reduction)
+
+
+def _formula(p: Tensor, t: Tensor, fft_sizes: Sequence[int], reduction: Reduction) -> Tensor:
+    """The loss of checked sounds."""
     dtype = torch.promote_types(p.dtype, t.dtype)
     p, t = in_single(p, t)
     total = p.new_zeros(())
@@ -105,7 +110,7 @@ class MultiscaleSpectralLoss(nn.Module):
         p = check_audio(prediction, "prediction")
         check_shapes(p, self.target)
         if not is_eager(p, self.target):
-            return multiscale_spectral_loss(p, self.target, self.fft_sizes, reduction=self.reduction)
+            return _formula(p, self.target, self.fft_sizes, self.reduction)
         each = _FixedTargetLoss.apply(p, self)
         return reduce_losses(each, self.reduction).to(torch.promote_types(p.dtype, self.target.dtype))
 
@@ -168,7 +173,7 @@ class _FixedTargetLoss(torch.autograd.Function):
         by_prediction, prediction = ctx.saved_tensors
         if torch.is_grad_enabled():  # this gradient will be differentiated itself: it is that of the formula
             loss = ctx.loss
-            each = multiscale_spectral_loss(prediction, loss.target, loss.fft_sizes, reduction="none")
+            each = _formula(prediction, loss.target, loss.fft_sizes, "none")
             return torch.autograd.grad(each, prediction, grad.to(each.dtype), create_graph=True)[0], None
         return (by_prediction * grad.unsqueeze(-1)).to(prediction.dtype), None
 
