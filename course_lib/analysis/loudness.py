@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from course_lib.analysis.frames import frame_count
 from course_lib.core.checks import check_audio, check_finite, check_sample_rate
+from course_lib.core.types import ArrayLike
 
 # Poles of the A-weighting curve, Hz (IEC 61672-1, annex E).
 _A_POLES = (20.598997, 107.65265, 737.86223, 12194.217)
 
 
-def a_weighting_db(frequencies_hz: Any) -> Tensor:
+def a_weighting_db(frequencies_hz: ArrayLike) -> Tensor:
     """Return the A-weighting curve, how much less the ear takes of low and very high tones.
 
     Args:
@@ -41,7 +41,7 @@ def a_weighting_db(frequencies_hz: Any) -> Tensor:
 
 
 def loudness_db(
-    audio: Any, sample_rate: float, hop_s: float = 0.004, *, floor_db: float = -80.0, window_s: float = 0.032
+    audio: ArrayLike, sample_rate: float, hop_s: float = 0.004, *, floor_db: float = -80.0, window_s: float = 0.032
 ) -> Tensor:
     """Level of a sound as the ear weighs it: A-weighted power, summed over frequency, then dB.
 

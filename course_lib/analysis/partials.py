@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,11 +10,14 @@ from torch import Tensor
 from course_lib.core.checks import check_audio, check_count, check_frequency, check_sample_rate
 from course_lib.core.envelopes import upsample, upsample_frequency
 from course_lib.core.phase import instantaneous_phase
+from course_lib.core.types import ArrayLike
 
 FRAMES_AT_ONCE = 32  # keeps the table of windows small, however long the sound is
 
 
-def project_harmonics(audio: Any, f0_hz: Any, n_harmonics: int, *, sample_rate: float, periods: float = 4.0) -> Tensor:
+def project_harmonics(
+    audio: ArrayLike, f0_hz: ArrayLike, n_harmonics: int, *, sample_rate: float, periods: float = 4.0
+) -> Tensor:
     """Measure amplitude and phase of every harmonic, frame by frame, as one complex number c = A·e^{jθ}.
 
     The sound is turned back by k times the phase φ[n] that `harmonic_synth` would run through, so that harmonic k
@@ -67,7 +69,9 @@ def project_harmonics(audio: Any, f0_hz: Any, n_harmonics: int, *, sample_rate: 
     return torch.view_as_complex(parts.reshape(*f0.shape, n_harmonics, 2))
 
 
-def measure_harmonics(audio: Any, f0_hz: Any, n_harmonics: int, *, sample_rate: float, periods: float = 4.0) -> Tensor:
+def measure_harmonics(
+    audio: ArrayLike, f0_hz: ArrayLike, n_harmonics: int, *, sample_rate: float, periods: float = 4.0
+) -> Tensor:
     """Measure the amplitude of every harmonic, frame by frame: `project_harmonics` without its phases.
 
     Args:
@@ -95,7 +99,9 @@ def measure_harmonics(audio: Any, f0_hz: Any, n_harmonics: int, *, sample_rate: 
     return project_harmonics(audio, f0_hz, n_harmonics, sample_rate=sample_rate, periods=periods).abs()
 
 
-def remove_harmonics(audio: Any, f0_hz: Any, n_harmonics: int, *, sample_rate: float, periods: float = 4.0) -> Tensor:
+def remove_harmonics(
+    audio: ArrayLike, f0_hz: ArrayLike, n_harmonics: int, *, sample_rate: float, periods: float = 4.0
+) -> Tensor:
     """Take the harmonics of a pitch out of a sound, phases and all: what is left is noise, attacks, other voices.
 
     Args:

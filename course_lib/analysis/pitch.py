@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 import torch
@@ -12,10 +11,11 @@ from torch import Tensor
 from course_lib.analysis.frames import frame_count
 from course_lib.core.checks import check_audio, check_sample_rate
 from course_lib.core.extras import needs_course
+from course_lib.core.types import ArrayLike
 
 
 def estimate_f0(
-    audio: Any, sample_rate: float, hop_s: float = 0.004, *, f_min_hz: float = 65.0, f_max_hz: float = 1100.0
+    audio: ArrayLike, sample_rate: float, hop_s: float = 0.004, *, f_min_hz: float = 65.0, f_max_hz: float = 1100.0
 ) -> tuple[Tensor, Tensor]:
     """Track the pitch of a monophonic sound with librosa's pYIN.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -12,6 +12,7 @@ from torch import Tensor
 from course_lib.analysis.decimate import PITCH_BAND_HZ, decimate
 from course_lib.analysis.frames import frame_count
 from course_lib.core.checks import check_audio, check_sample_rate
+from course_lib.core.types import ArrayLike
 
 CANDIDATES = 6  # pitches kept of each frame
 LAGS_PER_SAMPLE = 4  # lags that are looked at, per sample of the decimated sound
@@ -33,7 +34,7 @@ class F0Track(NamedTuple):
 
 
 def track_f0(
-    audio: Any, sample_rate: float, hop_s: float = 0.004, *, f_min_hz: float = 65.0, f_max_hz: float = 1100.0
+    audio: ArrayLike, sample_rate: float, hop_s: float = 0.004, *, f_min_hz: float = 65.0, f_max_hz: float = 1100.0
 ) -> F0Track:
     """Track the pitch of a monophonic sound, some forty times quicker than `estimate_f0`.
 

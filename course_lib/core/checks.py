@@ -13,11 +13,12 @@ import torch
 from torch import Tensor
 
 from course_lib.core.eager import is_eager
+from course_lib.core.types import ArrayLike
 
 PRECISIONS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
-def as_tensor(value: Any, name: str) -> Tensor:
+def as_tensor(value: ArrayLike, name: str) -> Tensor:
     """Return `value` as a floating-point tensor; integers, lists and NumPy arrays of any layout are converted.
 
     Args:
@@ -43,7 +44,7 @@ def as_tensor(value: Any, name: str) -> Tensor:
     return tensor
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: ArrayLike) -> Any:
     """A NumPy array as torch takes it: native byte order, no negative or odd steps, writable; all else untouched."""
     if not isinstance(value, np.ndarray):
         return value
@@ -111,7 +112,7 @@ def check_finite(tensor: Tensor, name: str) -> Tensor:
     return tensor
 
 
-def check_audio(audio: Any, name: str = "audio", *, allow_silence: bool = True, minimum: int = 1) -> Tensor:
+def check_audio(audio: ArrayLike, name: str = "audio", *, allow_silence: bool = True, minimum: int = 1) -> Tensor:
     """Return sound as a tensor (…, n_samples), or raise ValueError.
 
     Args:
@@ -136,7 +137,7 @@ def check_audio(audio: Any, name: str = "audio", *, allow_silence: bool = True, 
     return tensor
 
 
-def check_frequency(frequency_hz: Any, name: str, sample_rate: float, *, below_nyquist: bool = False) -> Tensor:
+def check_frequency(frequency_hz: ArrayLike, name: str, sample_rate: float, *, below_nyquist: bool = False) -> Tensor:
     """Return frequencies (Hz) as a tensor; raise ValueError if negative, not finite, or (optionally) too high."""
     tensor = as_tensor(frequency_hz, name)
     if tensor.numel() == 0:

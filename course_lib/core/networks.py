@@ -9,12 +9,13 @@ import torch
 from torch import Tensor, nn
 
 from course_lib.core.checks import as_tensor, check_finite, check_frequency, in_single
+from course_lib.core.types import ArrayLike
 from course_lib.core.units import hz_to_midi
 
 LOUDNESS_FLOOR_DB = -80.0
 
 
-def scale_inputs(f0_hz: Any, loudness_db: Any) -> Tensor:
+def scale_inputs(f0_hz: ArrayLike, loudness_db: ArrayLike) -> Tensor:
     """Bring pitch and loudness to about 0 … 1, on the scales on which the ear hears equal steps as equal.
 
     Args:
@@ -71,11 +72,11 @@ def run_gru(gru: nn.GRU, inputs: Tensor, state: Tensor | None = None) -> tuple[T
         outputs, last = gru(inputs, state)
         return outputs, last
     h = inputs.new_zeros(inputs.shape[0], gru.hidden_size) if state is None else state[0]
-    weights: Sequence[Tensor] = gru.all_weights[0]  # of inputs, of the state, and a bias for each
-    by_inputs = nn.functional.linear(inputs, weights[0], weights[2])
+    of_inputs, of_state, input_bias, state_bias = gru.all_weights[0]
+    by_inputs = nn.functional.linear(inputs, of_inputs, input_bias)
     steps = []
     for x in by_inputs.unbind(1):
-        by_state = nn.functional.linear(h, weights[1], weights[3])
+        by_state = nn.functional.linear(h, of_state, state_bias)
         (reset, keep, new), (r, k, n) = x.chunk(3, -1), by_state.chunk(3, -1)
         kept = torch.sigmoid(keep + k)
         h = kept * h + (1 - kept) * torch.tanh(new + torch.sigmoid(reset + r) * n)

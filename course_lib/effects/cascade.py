@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -18,13 +17,14 @@ from course_lib.core.checks import (
     in_single,
 )
 from course_lib.core.eager import is_eager
+from course_lib.core.types import ArrayLike
 from course_lib.effects.biquads import pole_radius
 from course_lib.effects.fir import power_of_two
 
 LONGEST_FFT = 1 << 22
 
 
-def biquad_response(b: Any, a: Any, frequencies_hz: Any, sample_rate: float) -> Tensor:
+def biquad_response(b: ArrayLike, a: ArrayLike, frequencies_hz: ArrayLike, sample_rate: float) -> Tensor:
     """Frequency response of a filter or of a cascade: the ratio of two polynomials on the unit circle.
 
     Args:
@@ -56,7 +56,7 @@ def _response(b: Tensor, a: Tensor, omega: Tensor) -> Tensor:
     return ((b.to(powers.dtype) @ powers) / (a.to(powers.dtype) @ powers)).prod(-2)
 
 
-def filter_by_sampling(audio: Any, b: Any, a: Any, fft_size: int | None = None) -> Tensor:
+def filter_by_sampling(audio: ArrayLike, b: ArrayLike, a: ArrayLike, fft_size: int | None = None) -> Tensor:
     """Filter sound by multiplying its spectrum with the filter's response: how a recursion is trained.
 
     A recursion rings for ever, a transform is finite: what rings longer than the transform leaves room for wraps
@@ -106,7 +106,7 @@ def ringing_fft_size(n_samples: int, n_sections: int, radius: float) -> int:
     return min(max(power_of_two(n_samples + math.ceil(rings)), 2), max(LONGEST_FFT, 2 * n_samples))
 
 
-def check_sections(b: Any, a: Any, *, time_varying: bool = False) -> tuple[Tensor, Tensor]:
+def check_sections(b: ArrayLike, a: ArrayLike, *, time_varying: bool = False) -> tuple[Tensor, Tensor]:
     """b and a as (…, n_frames, n_sections, order + 1), or ValueError; one of what has no axis.
 
     A shorter one of the two is filled up with zeros.
@@ -133,7 +133,7 @@ def check_sections(b: Any, a: Any, *, time_varying: bool = False) -> tuple[Tenso
     return b, a
 
 
-def _biquads(b: Any, a: Any) -> tuple[Tensor, Tensor]:
+def _biquads(b: ArrayLike, a: ArrayLike) -> tuple[Tensor, Tensor]:
     """b and a as (…, n_sections, 3), or ValueError."""
     for name, value in (("b", b), ("a", a)):
         shape = as_tensor(value, name).shape

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor
 
@@ -17,9 +15,10 @@ from course_lib.core.checks import (
     in_single,
 )
 from course_lib.core.eager import is_eager
+from course_lib.core.types import ArrayLike
 
 
-def lowpass_response(cutoff_hz: Any, *, frequencies_hz: Any, order: int = 2) -> Tensor:
+def lowpass_response(cutoff_hz: ArrayLike, *, frequencies_hz: ArrayLike, order: int = 2) -> Tensor:
     """Magnitude response of a Butterworth low-pass: 1 / √(1 + (f / f_c)^(2·order)).
 
     Smooth in the cutoff, so a gradient reaches it through any sound that was filtered.
@@ -52,7 +51,7 @@ def lowpass_response(cutoff_hz: Any, *, frequencies_hz: Any, order: int = 2) -> 
     return torch.rsqrt(1.0 + ratio ** (2 * check_count(order, "order"))).to(dtype)
 
 
-def apply_response(audio: Any, response: Any) -> Tensor:
+def apply_response(audio: ArrayLike, response: ArrayLike) -> Tensor:
     """Filter sound by multiplying its spectrum: zero-phase, no delay.
 
     The sound is padded with as much silence again, so that nothing wraps around from its end to its beginning.
@@ -85,7 +84,7 @@ def rfft_frequencies(*, n_samples: int, sample_rate: float) -> Tensor:
     return torch.linspace(0.0, check_sample_rate(sample_rate) / 2, n + 1)
 
 
-def lowpass(audio: Any, cutoff_hz: Any, *, sample_rate: float, order: int = 2) -> Tensor:
+def lowpass(audio: ArrayLike, cutoff_hz: ArrayLike, *, sample_rate: float, order: int = 2) -> Tensor:
     """Filter sound with a zero-phase low-pass whose cutoff can be learned.
 
     Args:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor
 
 from course_lib.core.checks import as_tensor, check_audio, check_finite, check_leading, in_single
 from course_lib.core.eager import is_eager
+from course_lib.core.types import ArrayLike
 
 
-def fir_filter(audio: Any, magnitudes: Any, *, time_varying: bool = False) -> Tensor:
+def fir_filter(audio: ArrayLike, magnitudes: ArrayLike, *, time_varying: bool = False) -> Tensor:
     """Filter sound with a zero-phase response that is given at evenly spaced frequencies.
 
     The magnitudes become 2 · (n_bands − 1) taps, windowed (`zero_phase_response`): details narrower than a band are
@@ -52,7 +51,7 @@ def fir_filter(audio: Any, magnitudes: Any, *, time_varying: bool = False) -> Te
     return shape_noise(sound, filters).to(dtype)
 
 
-def zero_phase_response(magnitudes: Any) -> Tensor:
+def zero_phase_response(magnitudes: ArrayLike) -> Tensor:
     """Impulse response whose spectrum runs through the magnitudes: frequency sampling, then a Hann window.
 
     Args:
@@ -134,7 +133,7 @@ def _fast_length(n: int) -> int:
     return 3 * power // 4 if n <= 3 * power // 4 and power >= 4 else power
 
 
-def check_magnitudes(magnitudes: Any, frames: bool) -> Tensor:
+def check_magnitudes(magnitudes: ArrayLike, frames: bool) -> Tensor:
     """Magnitudes as a tensor, (…, n_bands) or (…, n_frames, n_bands), or ValueError."""
     m = check_finite(as_tensor(magnitudes, "magnitudes"), "magnitudes")
     shape = "(…, n_frames, n_bands) with at least one frame and" if frames else "(…, n_bands) with at least"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from course_lib.core.checks import check_audio, check_eager, check_sample_rate, in_single
+from course_lib.core.types import ArrayLike
 
 BLOCK_S = 0.05
 SOUNDING_DB = 40.0  # a block this far below the loudest one is a rest or a tail, and plays no part in the level
@@ -16,7 +16,7 @@ CUT = 1e-3  # an edge above this part of the peak was cut: it clicks
 FULL_SCALE = 0.99
 
 
-def active_rms_db(audio: Any, sample_rate: float) -> float:
+def active_rms_db(audio: ArrayLike, sample_rate: float) -> float:
     """Measure how loud a sound is while it sounds: RMS over its blocks of 50 ms, without rests and tails.
 
     Without them a plucked note and a held one of equal level while they sound would be far apart. The idea is that of
@@ -76,7 +76,7 @@ def gain_to_level(sounds: list[Tensor], sample_rate: float, *, level_db: float) 
     return min(10.0 ** ((level_db - loudest) / 20.0), FULL_SCALE / peak)
 
 
-def fade_cuts(audio: Any, sample_rate: float, *, fade_s: float = 0.01) -> Tensor:
+def fade_cuts(audio: ArrayLike, sample_rate: float, *, fade_s: float = 0.01) -> Tensor:
     """Fade a sound in and out over a few milliseconds where it was cut: a raised cosine, so that it does not click.
 
     An edge that is silent already is left as it is, and so is a sound shorter than four fades. A clap that begins at

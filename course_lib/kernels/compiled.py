@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 import numba
 
 # Sums may be added up in any order and products be fused with sums; NaN and infinity stay what they are.
+CONFIG: Any = numba.config  # its settings are made when Numba starts
 OPTIONS: dict[str, Any] = {"fastmath": {"contract", "reassoc", "nsz"}, "error_model": "numpy"}
 F = TypeVar("F", bound=Callable[..., Any])
 HERE = Path(__file__).parent
@@ -60,8 +61,7 @@ class Loop:
 
     def __init__(self, loop: Callable[..., Any]) -> None:
         self.run: Any = None
-        self.plain = loop
-        self.here = threading.Lock()
+        self.loop, self.here = loop, threading.Lock()
         functools.update_wrapper(self, loop)
 
     def __call__(self, *args: Any) -> Any:
@@ -77,17 +77,16 @@ class Loop:
     def _compile(self, types: tuple[Any, ...]) -> None:
         folder = cache_folder()
         with _lock(folder):
-            config: Any = numba.config
-            before, config.CACHE_DIR = config.CACHE_DIR, str(folder or "")
+            before, CONFIG.CACHE_DIR = CONFIG.CACHE_DIR, str(folder or "")
             try:
-                run = self.run or numba.njit(**OPTIONS, nogil=True, cache=folder is not None)(self.plain)
+                run = self.run or numba.njit(**OPTIONS, nogil=True, cache=folder is not None)(self.loop)
                 run.disable_compile(False)
                 run.compile(types)
             except OSError:  # a disk that is full, or closed to us: compiled for this process alone
-                run = numba.njit(**OPTIONS, nogil=True)(self.plain)
+                run = numba.njit(**OPTIONS, nogil=True)(self.loop)
                 run.compile(types)
             finally:
-                config.CACHE_DIR = before
+                CONFIG.CACHE_DIR = before
         run.disable_compile()
         self.run = run
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor
@@ -67,7 +67,11 @@ class NoteFrames(NamedTuple):
     note: Tensor
 
 
-def check_notes(notes: Iterable[Note | Sequence[float]]) -> list[Note]:
+# What takes notes takes their numbers too: onset_s, duration_s, pitch and, where it is heard, velocity.
+Notes: TypeAlias = Iterable[Note | Sequence[float]]
+
+
+def check_notes(notes: Notes) -> list[Note]:
     """Return the notes, each a `Note`, in order of onset.
 
     Raises:
@@ -89,7 +93,7 @@ def check_notes(notes: Iterable[Note | Sequence[float]]) -> list[Note]:
     return sorted(checked, key=lambda note: note.onset_s)
 
 
-def note_frames(notes: Iterable[Note | Sequence[float]], n_frames: int, *, frame_rate: float = 250) -> NoteFrames:
+def note_frames(notes: Notes, n_frames: int, *, frame_rate: float = 250) -> NoteFrames:
     """Lay the notes of one voice out on frames.
 
     Note i owns the frames from round(onset · frame_rate) up to, not with, round(end · frame_rate), or the next onset

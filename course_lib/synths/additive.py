@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor
 
@@ -19,12 +17,13 @@ from course_lib.core.checks import (
 from course_lib.core.envelopes import upsample, upsample_frequency
 from course_lib.core.phase import instantaneous_phase
 from course_lib.core.second_derivative import with_formula
+from course_lib.core.types import ArrayLike
 from course_lib.kernels import blocks, sums
 from course_lib.kernels.method import Method, choose
 
 
 def additive_synth(
-    frequencies_hz: Any, amplitudes: Any, *, n_samples: int, sample_rate: float, method: Method = "auto"
+    frequencies_hz: ArrayLike, amplitudes: ArrayLike, *, n_samples: int, sample_rate: float, method: Method = "auto"
 ) -> Tensor:
     """Sum free partials: Σ_k A_k[n] · sin(φ_k[n]), φ_k the accumulated frequency of partial k.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +22,7 @@ from course_lib.core.eager import is_eager
 from course_lib.core.envelopes import upsample, upsample_frequency
 from course_lib.core.phase import instantaneous_phase
 from course_lib.core.second_derivative import with_formula
+from course_lib.core.types import ArrayLike
 from course_lib.core.units import exp_sigmoid
 from course_lib.kernels import giant_steps, sums
 from course_lib.kernels.method import Method, choose
@@ -39,7 +40,7 @@ class HarmonicControls(NamedTuple):
     distribution: Tensor
 
 
-def harmonic_frequencies(f0_hz: Any, n_harmonics: int) -> Tensor:
+def harmonic_frequencies(f0_hz: ArrayLike, n_harmonics: int) -> Tensor:
     """Return the frequencies k·f0 of harmonics 1…K.
 
     Args:
@@ -62,12 +63,12 @@ def harmonic_frequencies(f0_hz: Any, n_harmonics: int) -> Tensor:
     return f0.unsqueeze(-1) * k
 
 
-def scale_parameters(raw: Any) -> Tensor:
+def scale_parameters(raw: ArrayLike) -> Tensor:
     """Constraint 1, scaling: any raw number becomes a positive amplitude (`exp_sigmoid`, (1e-7, 2))."""
     return exp_sigmoid(raw)
 
 
-def mask_above_nyquist(distribution: Any, f0_hz: Any, sample_rate: float) -> Tensor:
+def mask_above_nyquist(distribution: ArrayLike, f0_hz: ArrayLike, sample_rate: float) -> Tensor:
     """Constraint 2, no aliasing: silence every harmonic at or above Nyquist, and all of them in a rest.
 
     Args:
@@ -106,7 +107,7 @@ def _mask(shares: Tensor, f0: Tensor, rate: float) -> Tensor:
     return torch.where(audible if sounding else audible & (partials > 0), shares, 0.0)
 
 
-def normalise_distribution(distribution: Any) -> Tensor:
+def normalise_distribution(distribution: ArrayLike) -> Tensor:
     """Constraint 3, one share-out: divide each frame by its sum; a frame of zeros stays zeros.
 
     Args:
@@ -132,9 +133,9 @@ def normalise_distribution(distribution: Any) -> Tensor:
 
 
 def harmonic_controls(
-    raw_amplitude: Any,
-    raw_distribution: Any,
-    f0_hz: Any,
+    raw_amplitude: ArrayLike,
+    raw_distribution: ArrayLike,
+    f0_hz: ArrayLike,
     sample_rate: float,
     *,
     scale: bool = True,
@@ -177,9 +178,9 @@ def harmonic_controls(
 
 
 def harmonic_synth(
-    f0_hz: Any,
-    amplitude: Any,
-    distribution: Any,
+    f0_hz: ArrayLike,
+    amplitude: ArrayLike,
+    distribution: ArrayLike,
     *,
     n_samples: int,
     sample_rate: float,
@@ -282,7 +283,7 @@ class HarmonicSynth(nn.Module):
     f0_hz: Tensor
 
     def __init__(
-        self, f0_hz: Any, n_harmonics: int, *, n_samples: int, sample_rate: float, initial: float = 0.0
+        self, f0_hz: ArrayLike, n_harmonics: int, *, n_samples: int, sample_rate: float, initial: float = 0.0
     ) -> None:
         super().__init__()
         rate = check_sample_rate(sample_rate)
@@ -308,7 +309,7 @@ class HarmonicSynth(nn.Module):
 
 
 def _check_pair(
-    f0_hz: Any, distribution: Any, sample_rate: float, name: str = "distribution", *, values: bool = True
+    f0_hz: ArrayLike, distribution: ArrayLike, sample_rate: float, name: str = "distribution", *, values: bool = True
 ) -> tuple[Tensor, Tensor]:
     """f0 (…, n_frames) and distribution (…, n_frames, n_harmonics) as tensors, or ValueError."""
     f0 = check_frequency(f0_hz, "f0_hz", sample_rate)
@@ -324,7 +325,7 @@ def _check_pair(
     return f0, d
 
 
-def _check_amplitude(amplitude: Any, f0: Tensor, name: str, *, values: bool = True) -> Tensor:
+def _check_amplitude(amplitude: ArrayLike, f0: Tensor, name: str, *, values: bool = True) -> Tensor:
     """Amplitude (…, n_frames) as a tensor with f0's frames, or ValueError."""
     a = as_tensor(amplitude, name)
     if values:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor
 
 from course_lib.core.checks import as_tensor, check_count, check_finite, in_single
 from course_lib.core.noise import white_noise
+from course_lib.core.types import ArrayLike
 from course_lib.core.units import exp_sigmoid
 from course_lib.effects.fir import check_magnitudes, shape_noise
 
 
-def noise_controls(raw_magnitudes: Any, bias: float = -5.0) -> Tensor:
+def noise_controls(raw_magnitudes: ArrayLike, bias: float = -5.0) -> Tensor:
     """Turn raw numbers, as a network gives them, into noise magnitudes.
 
     Args:
@@ -33,7 +32,7 @@ def noise_controls(raw_magnitudes: Any, bias: float = -5.0) -> Tensor:
     return exp_sigmoid(raw + float(bias)).to(given.dtype)
 
 
-def filtered_noise(magnitudes: Any, n_samples: int, generator: torch.Generator | None = None) -> Tensor:
+def filtered_noise(magnitudes: ArrayLike, n_samples: int, generator: torch.Generator | None = None) -> Tensor:
     """White noise through a zero-phase filter that fades from each frame's magnitudes to the next.
 
     One noise is cut into overlapping pieces that fade in and out and add up to the noise again; each piece goes

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from course_lib.core.checks import as_tensor
 from course_lib.core.frame_phase import frame_lines, frame_phase, frames_of
+from course_lib.core.types import ArrayLike
 from course_lib.effects.reverb import fft_convolve
 from course_lib.synths.harmonic import harmonic_controls, harmonic_synth
 from course_lib.synths.noise import filtered_noise, noise_controls
@@ -83,7 +84,9 @@ class HarmonicPart:
 HARMONICS = HarmonicPart()
 
 
-def tone_controls(raw: Any, f0_hz: Any, *, n_harmonics: int, n_bands: int, sample_rate: float) -> ToneControls:
+def tone_controls(
+    raw: ArrayLike, f0_hz: ArrayLike, *, n_harmonics: int, n_bands: int, sample_rate: float
+) -> ToneControls:
     """Turn raw numbers, as a network gives them, into controls.
 
     Args:
@@ -121,7 +124,7 @@ def tone(
     sample_rate: float,
     pitched: PitchedPart = HARMONICS,
     noise: bool = True,
-    room: Any = None,
+    room: ArrayLike | None = None,
     generator: torch.Generator | None = None,
 ) -> ToneParts:
     """Synthesise a tone from its controls, part by part, with gradients to all of them.
@@ -157,7 +160,7 @@ def tone(
     return ToneParts(harmonic, hiss, fft_convolve(harmonic + hiss, without_direct_sound(room)))
 
 
-def without_direct_sound(room: Any) -> Tensor:
+def without_direct_sound(room: ArrayLike) -> Tensor:
     """An impulse response with 0 as tap 0: the dry sound is passed on as it is."""
     response = as_tensor(room, "room")
     return torch.cat([torch.zeros_like(response[..., :1]), response[..., 1:]], -1)

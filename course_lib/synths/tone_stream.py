@@ -11,6 +11,7 @@ from torch import Tensor
 
 from course_lib.core.checks import check_count, check_eager, check_sample_rate, in_single
 from course_lib.core.noise import white_noise
+from course_lib.core.types import ArrayLike
 from course_lib.effects.fir import check_magnitudes, shape_noise
 from course_lib.effects.reverb import fft_convolve
 from course_lib.synths.tone import HARMONICS, PitchedPart, ToneParts, without_direct_sound
@@ -23,7 +24,7 @@ def stream_tone(
     hop: int,
     pitched: PitchedPart = HARMONICS,
     noise: bool = True,
-    room: Any = None,
+    room: ArrayLike | None = None,
     generator: torch.Generator | None = None,
 ) -> Iterator[ToneParts]:
     """Synthesise a tone whose controls come a stretch at a time: the sound of `tone`, wherever it is cut.

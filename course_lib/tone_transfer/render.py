@@ -17,6 +17,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from course_lib.core.checks import check_audio, check_sample_rate
+from course_lib.core.types import ArrayLike
 from course_lib.core.units import hz_to_midi
 from course_lib.sounds.files import FlatTops
 from course_lib.synths.tone import ToneControls
@@ -60,7 +61,7 @@ class TransferResult:
 
 
 def transfer(
-    audio: Any,
+    audio: ArrayLike,
     sample_rate: float,
     instrument: str | Path | Instrument,
     *,

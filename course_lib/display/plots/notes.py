@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from course_lib.core.extras import needs_course
 from course_lib.display.plots.axes import COLOURS, axes_or_new, labelled
-from course_lib.scores.notes import check_notes
+from course_lib.scores.notes import Notes, Score, check_notes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,7 +33,7 @@ UP = (
 PEOPLE = ("composer", "player", "gesture", "instrument", "sound")
 
 
-def plot_notes(voices: Any, ax: Axes | None = None) -> Axes:
+def plot_notes(voices: Score | Notes | Mapping[str, Notes], ax: Axes | None = None) -> Axes:
     """Draw notes as a piano roll.
 
     Args:
@@ -49,7 +49,7 @@ def plot_notes(voices: Any, ax: Axes | None = None) -> Axes:
     Chapter: book/midi_ddsp/notes_to_sound.ipynb
     """
     ax = axes_or_new(ax)
-    named = {voice.name: voice.notes for voice in voices.voices} if hasattr(voices, "voices") else labelled(voices)
+    named = {voice.name: voice.notes for voice in voices.voices} if isinstance(voices, Score) else labelled(voices)
     for number, (label, notes) in enumerate(named.items()):
         ordered = check_notes(notes)
         colour = COLOURS[number % len(COLOURS)]

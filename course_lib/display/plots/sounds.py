@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from course_lib.core.checks import check_audio, check_sample_rate
+from course_lib.core.types import ArrayLike, Labelled
 from course_lib.display.plots.axes import COLOURS, as_numpy, axes_or_new, labelled
 from course_lib.fitting.losses import stft_magnitude
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def plot_waveform(
-    sound: Any,
+    sound: Labelled,
     sample_rate: float,
     ax: Axes | None = None,
     *,
@@ -59,7 +60,7 @@ def plot_waveform(
 
 
 def plot_spectrogram(
-    sound: Any,
+    sound: ArrayLike,
     sample_rate: float,
     ax: Axes | None = None,
     *,
@@ -110,7 +111,7 @@ def plot_spectrogram(
 
 
 def plot_spectrum(
-    sound: Any,
+    sound: Labelled,
     sample_rate: float,
     ax: Axes | None = None,
     *,

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor
 
 from course_lib.core.checks import check_count
+from course_lib.core.types import ArrayLike
 from course_lib.fitting.frequency.amplitudes import best_amplitudes, resynthesise
 from course_lib.fitting.frequency.descent import Trace
 from course_lib.fitting.frequency.result import FrequencyFit, check_trials, frequency_fit
@@ -18,7 +17,9 @@ FIND, TUNE, LAST = 30, 50, 100
 STEPS_PER_PARTIAL = 160
 
 
-def fit_sinusoids(target: Any, start_hz: Any, sample_rate: float, *, steps: int | None = None) -> FrequencyFit:
+def fit_sinusoids(
+    target: ArrayLike, start_hz: ArrayLike, sample_rate: float, *, steps: int | None = None
+) -> FrequencyFit:
     """Find K sinusoids in a sound by gradient descent, one after the other, then all together.
 
     Descending on all K at once does not work: two of them run for the same peak. So each in turn is carried to the

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import functools
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from course_lib.core.checks import check_audio, in_single
 from course_lib.core.eager import is_eager
+from course_lib.core.types import ArrayLike
 from course_lib.fitting.losses.checks import check_fft_size
 
 
-def stft_magnitude(audio: Any, fft_size: int) -> Tensor:
+def stft_magnitude(audio: ArrayLike, fft_size: int) -> Tensor:
     """Magnitudes of the short-time Fourier transform: periodic Hann window, 75 % overlap, zeros beyond the edges.
 
     Args:

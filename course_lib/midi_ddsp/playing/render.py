@@ -8,23 +8,22 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator
 
 import torch
 from torch import Tensor
 
 from course_lib.core.checks import check_count
+from course_lib.core.types import ArrayLike
 from course_lib.core.units import midi_to_hz
 from course_lib.midi_ddsp.playing.conditioning import NotePlan
 from course_lib.midi_ddsp.playing.players import Players, load_players
-from course_lib.scores.notes import Note, check_notes
+from course_lib.scores.notes import Notes, check_notes
 from course_lib.synths.tone import ToneControls
 from course_lib.synths.tone_stream import cut_stretch, join_stretches, stream_tone
 
 STRETCH_S = 10.0
 TAIL_S = 0.5  # how long a voice goes on behind its last note
-Notes = Iterable[Note | Sequence[float]]
 
 
 def perform(notes: Notes, instrument: str, *, seed: int | None = None, players: Players | None = None) -> Tensor:
@@ -51,7 +50,7 @@ def perform(notes: Notes, instrument: str, *, seed: int | None = None, players: 
 
 def play(
     notes: Notes,
-    expression: Any,
+    expression: ArrayLike,
     instrument: str,
     *,
     seed: int = 0,
@@ -82,7 +81,7 @@ def play(
 
 def play_stretches(
     notes: Notes,
-    expression: Any,
+    expression: ArrayLike,
     instrument: str,
     *,
     seed: int = 0,
@@ -141,7 +140,7 @@ def synthesise(controls: ToneControls, *, seed: int = 0, sample_rate: int = 16_0
 
 def stream(
     notes: Notes,
-    expression: Any,
+    expression: ArrayLike,
     instrument: str,
     *,
     seed: int = 0,
