@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from course_lib.analysis.decimate import PITCH_BAND_HZ, decimate
-from course_lib.core.checks import check_audio, check_sample_rate
+from course_lib.core.checks import check_audio, check_eager, check_sample_rate
 from course_lib.core.types import ArrayLike
 
 MOMENTS = 200  # looked at, of a sound however long
@@ -59,7 +59,9 @@ def polyphony(audio: ArrayLike, sample_rate: float) -> float:
     Chapter: book/tone_transfer/pitch_and_loudness.ipynb
     """
     rate = check_sample_rate(sample_rate)
-    sound = check_audio(audio, allow_silence=False).detach().cpu().float()
+    sound = check_audio(audio, allow_silence=False)
+    check_eager("polyphony returns a plain number", sound)
+    sound = sound.detach().cpu().float()
     if sound.ndim != 1:
         raise ValueError(f"polyphony looks at one sound, (n_samples,); got shape {tuple(sound.shape)}")
     sound, rate = decimate(sound / sound.abs().max(), rate=rate, cutoff_hz=PITCH_BAND_HZ)

@@ -49,6 +49,8 @@ def read_recording(path: Path, *, sample_rate: int, frame_rate: int) -> Recordin
             f"{path} is too short to learn from: {audio.shape[-1] / sample_rate:.2f} s, at least 1 s needed"
         )
     audio = audio[: n_frames * hop]
+    if not bool((audio != 0).any()):
+        raise ValueError(f"{path} is silent: there is nothing to learn from it")
     labels = path.with_name(f"{path.stem}.f0.npy")
     if labels.is_file():
         f0 = torch.from_numpy(np.load(labels, allow_pickle=False).astype(np.float32))
