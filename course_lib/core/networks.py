@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from course_lib.core.checks import as_tensor, check_finite, check_frequency
+from course_lib.core.checks import as_tensor, check_finite, check_frequency, in_single
 from course_lib.core.units import hz_to_midi
 
 LOUDNESS_FLOOR_DB = -80.0
@@ -38,8 +38,11 @@ def scale_inputs(f0_hz: Any, loudness_db: Any) -> Tensor:
         raise ValueError(
             f"f0_hz and loudness_db must both be (…, n_frames); got {tuple(f0.shape)} and {tuple(loudness.shape)}"
         )
+    dtype = torch.promote_types(f0.dtype, loudness.dtype)
+    f0, loudness = in_single(f0, loudness)
     midi = hz_to_midi(f0.clamp(min=8.1757989)).clamp(0.0, 127.0)  # MIDI 0
-    return torch.stack([midi / 127.0, loudness.clamp(min=LOUDNESS_FLOOR_DB) / -LOUDNESS_FLOOR_DB + 1.0], -1)
+    scaled = [midi / 127.0, loudness.clamp(min=LOUDNESS_FLOOR_DB) / -LOUDNESS_FLOOR_DB + 1.0]
+    return torch.stack(scaled, -1).to(dtype)
 
 
 def stack(n_inputs: int, width: int, depth: int = 2) -> nn.Sequential:
@@ -48,6 +51,35 @@ def stack(n_inputs: int, width: int, depth: int = 2) -> nn.Sequential:
     for i in range(depth):
         layers += [nn.Linear(width if i else n_inputs, width), nn.LayerNorm(width), nn.LeakyReLU()]
     return nn.Sequential(*layers)
+
+
+def run_gru(gru: nn.GRU, inputs: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """Run a GRU of one layer, batch first, and give its outputs and its last state, as calling it does.
+
+    Under `torch.func`, whose `vmap` knows no such layer, frame by frame as its formula says. `torch.compile` takes the
+    layer only with `torch._dynamo.config.allow_rnn = True`.
+
+    Args:
+        gru: the layer.
+        inputs: (batch, n_frames, n_features).
+        state: (1, batch, hidden), where an earlier stretch left off.
+
+    Returns:
+        (batch, n_frames, hidden) and (1, batch, hidden).
+    """
+    if torch.compiler.is_compiling() or torch._C._functorch.peek_interpreter_stack() is None:
+        outputs, last = gru(inputs, state)
+        return outputs, last
+    h = inputs.new_zeros(inputs.shape[0], gru.hidden_size) if state is None else state[0]
+    by_inputs = nn.functional.linear(inputs, gru.weight_ih_l0, gru.bias_ih_l0)
+    steps = []
+    for x in by_inputs.unbind(1):
+        by_state = nn.functional.linear(h, gru.weight_hh_l0, gru.bias_hh_l0)
+        (reset, keep, new), (r, k, n) = x.chunk(3, -1), by_state.chunk(3, -1)
+        kept = torch.sigmoid(keep + k)
+        h = kept * h + (1 - kept) * torch.tanh(new + torch.sigmoid(reset + r) * n)
+        steps.append(h)
+    return torch.stack(steps, 1), h.unsqueeze(0)
 
 
 def every_frame(vectors: Tensor, n_frames: int) -> Tensor:

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from course_lib.core.checks import as_tensor, check_finite
+from course_lib.core.checks import as_tensor, check_eager, check_finite
 from course_lib.core.units import amplitude_to_db, hz_to_midi
 from course_lib.scores.notes import Note, check_notes, note_frames
 from course_lib.synths.tone import ToneControls
@@ -103,6 +103,7 @@ def vibrato(f0_hz: Any, pitch: float, frame_rate: float = 250, variant: str = "m
     """
     _check_variant(variant)
     f0 = _frames(f0_hz, "f0_hz")
+    check_eager("vibrato looks for slips and for the best rate", f0)
     n = len(f0)
     if n <= SHORTEST_VIBRATO:
         return f0.sum() * 0.0
@@ -227,6 +228,7 @@ def extract_expression(
     Source: Wu et al., MIDI-DDSP, 2022, section 3.2. Chapter: book/midi_ddsp/knobs.ipynb
     """
     _check_variant(variant)
+    check_eager("extract_expression cuts a sound into its notes", *controls)
     ordered = check_notes(notes)
     f0, amplitude, distribution, noise = controls
     if f0.ndim != 1 or amplitude.shape != f0.shape or not len(f0) == len(distribution) == len(noise):

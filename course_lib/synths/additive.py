@@ -14,6 +14,7 @@ from course_lib.core.checks import (
     check_frequency,
     check_leading,
     check_sample_rate,
+    in_single,
 )
 from course_lib.core.envelopes import upsample, upsample_frequency
 from course_lib.core.phase import instantaneous_phase
@@ -63,9 +64,11 @@ def additive_synth(
 
 def additive_sum_reference(f: Tensor, a: Tensor, n_samples: int, sample_rate: float) -> Tensor:
     """Σ_k A_k[n] · sin(φ_k[n]), line by line: (…, n_frames, n_partials) both → (…, n_samples)."""
+    dtype = torch.promote_types(f.dtype, a.dtype)
+    f, a = in_single(f, a)
     phase = instantaneous_phase(upsample_frequency(f, n_samples, dim=-2).transpose(-1, -2), sample_rate)
     envelope = upsample(a, n_samples, dim=-2).transpose(-1, -2)
-    return (envelope * torch.sin(phase)).sum(-2)
+    return (envelope * torch.sin(phase)).sum(-2).to(dtype)
 
 
 METHODS = {"fast": additive_sum, "reference": additive_sum_reference}

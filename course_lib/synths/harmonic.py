@@ -14,8 +14,11 @@ from course_lib.core.checks import (
     check_finite,
     check_frequency,
     check_leading,
+    check_not_negative,
     check_sample_rate,
+    in_single,
 )
+from course_lib.core.eager import is_eager
 from course_lib.core.envelopes import upsample, upsample_frequency
 from course_lib.core.phase import instantaneous_phase
 from course_lib.core.units import exp_sigmoid
@@ -88,13 +91,17 @@ def mask_above_nyquist(distribution: Any, f0_hz: Any, sample_rate: float) -> Ten
 
 def _mask(shares: Tensor, f0: Tensor, rate: float) -> Tensor:
     """`mask_above_nyquist` of checked input."""
-    lowest, highest = f0.detach().aminmax()
-    if lowest > 0 and highest * shares.shape[-1] < rate / 2:  # nothing to silence
-        return shares.expand(*torch.broadcast_shapes(shares.shape[:-1], f0.shape), -1)
-    k = torch.arange(1, shares.shape[-1] + 1, device=f0.device, dtype=f0.dtype)
-    partials = f0.detach().unsqueeze(-1) * k
+    (pitch,) = in_single(f0.detach())
+    sounding = False  # whether it is known that no frame is a rest
+    if is_eager(pitch):
+        lowest, highest = pitch.aminmax()
+        sounding = bool(lowest > 0)
+        if sounding and bool(highest * shares.shape[-1] < rate / 2):  # nothing to silence
+            return shares.expand(*torch.broadcast_shapes(shares.shape[:-1], f0.shape), -1)
+    k = torch.arange(1, shares.shape[-1] + 1, device=pitch.device, dtype=pitch.dtype)
+    partials = pitch.unsqueeze(-1) * k
     audible = partials < rate / 2
-    return torch.where(audible if lowest > 0 else audible & (partials > 0), shares, 0.0)
+    return torch.where(audible if sounding else audible & (partials > 0), shares, 0.0)
 
 
 def normalise_distribution(distribution: Any) -> Tensor:
@@ -115,11 +122,11 @@ def normalise_distribution(distribution: Any) -> Tensor:
     tensor([[0.2500, 0.7500],
             [0.0000, 0.0000]])
     """
-    d = check_finite(as_tensor(distribution, "distribution"), "distribution")
-    if bool((d.detach() < 0).any()):
-        raise ValueError(f"distribution must not be negative; got {d.detach().min().item():g}. Scale it first")
+    given = check_finite(as_tensor(distribution, "distribution"), "distribution")
+    check_not_negative(given, "distribution", ". Scale it first")
+    (d,) = in_single(given)
     total = d.sum(-1, keepdim=True)
-    return d / torch.where(total > 0, total, torch.ones_like(total))
+    return (d / torch.where(total > 0, total, torch.ones_like(total))).to(given.dtype)
 
 
 def harmonic_controls(
@@ -155,15 +162,16 @@ def harmonic_controls(
     Source: Engel et al., DDSP, 2020, section 3.2 and appendix B. Chapter: book/sines/harmonic.ipynb
     """
     rate = check_sample_rate(sample_rate)
-    f0, distribution = _check_pair(f0_hz, raw_distribution, rate, "raw_distribution")
-    amplitude = _check_amplitude(raw_amplitude, f0, "raw_amplitude")
+    f0, raw_shares = _check_pair(f0_hz, raw_distribution, rate, "raw_distribution")
+    raw_level = _check_amplitude(raw_amplitude, f0, "raw_amplitude")
+    amplitude, distribution = in_single(raw_level, raw_shares)
     if scale:
         amplitude, distribution = scale_parameters(amplitude), scale_parameters(distribution)
     if mask:
         distribution = mask_above_nyquist(distribution, f0, rate)
     if normalise:
         distribution = normalise_distribution(distribution)
-    return HarmonicControls(f0, amplitude, distribution)
+    return HarmonicControls(f0, amplitude.to(raw_level.dtype), distribution.to(raw_shares.dtype))
 
 
 def harmonic_synth(
@@ -185,7 +193,8 @@ def harmonic_synth(
         distribution: (…, n_frames, n_harmonics), each harmonic's share.
         n_samples: length of the sound.
         sample_rate: Hz.
-        mask: silence harmonics at or above Nyquist (valid controls already are); False lets them alias.
+        mask: silence harmonics at or above Nyquist (valid controls already are); where f0 itself lies there the frame
+            is silent. False lets harmonics alias, and f0 must not exceed Nyquist.
         method: "reference" computes the formula as it stands, K sines a sample; "fast" gives the same sound and the
             same gradients in a tenth of the time and memory, but no second derivatives.
         turns: phase of the first sample, 1 being a full turn, for a stretch of a longer sound.
@@ -195,8 +204,8 @@ def harmonic_synth(
         amplitude · distribution.
 
     Raises:
-        ValueError: shapes that do not agree, NaN, negative f0, f0 above Nyquist where the sound is not silent,
-            more frames than samples, an unknown method.
+        ValueError: shapes that do not agree, NaN, negative f0, with mask=False f0 above Nyquist where the sound is not
+            silent, more frames than samples, an unknown method.
 
     Source: Engel et al., DDSP, 2020, section 3.2. Chapter: book/sines/harmonic.ipynb
 
@@ -209,12 +218,13 @@ def harmonic_synth(
     n_samples = check_count(n_samples, "n_samples")
     f0, d = _check_pair(f0_hz, distribution, rate)
     shares = _check_amplitude(amplitude, f0, "amplitude").unsqueeze(-1) * d
-    too_high = f0.detach() > rate / 2
-    if bool(too_high.any()) and bool((too_high & (shares.detach() != 0).any(-1)).any()):
-        raise ValueError(
-            f"f0_hz must not exceed Nyquist, sample_rate / 2 = {rate / 2:g} Hz, where there is sound; "
-            f"got {f0.detach().max().item():g} Hz. Lower it or raise the sample rate"
-        )
+    if not mask and is_eager(f0, shares):
+        too_high = f0.detach() > rate / 2
+        if bool(too_high.any()) and bool((too_high & (shares.detach() != 0).any(-1)).any()):
+            raise ValueError(
+                f"f0_hz must not exceed Nyquist, sample_rate / 2 = {rate / 2:g} Hz, where there is sound; "
+                f"got {f0.detach().max().item():g} Hz. Lower it, raise the sample rate, or leave mask=True"
+            )
     shares = _mask(shares, f0, rate) if mask else shares * (f0 > 0).unsqueeze(-1)
     return METHODS[method](f0, shares, n_samples, rate, turns)
 
@@ -223,10 +233,12 @@ def harmonic_sum_reference(
     f0_hz: Tensor, shares: Tensor, n_samples: int, sample_rate: float, turns: float = 0.0
 ) -> Tensor:
     """Σ_k a_k[n] · sin(k·φ[n]), line by line: f0_hz (…, n_frames) and shares (…, n_frames, K) → (…, n_samples)."""
+    dtype = torch.promote_types(f0_hz.dtype, shares.dtype)
+    f0_hz, shares = in_single(f0_hz, shares)
     phase = instantaneous_phase(upsample_frequency(f0_hz, n_samples), sample_rate) + 2 * math.pi * turns
     k = torch.arange(1, shares.shape[-1] + 1, device=phase.device, dtype=phase.dtype)
     sines = torch.sin(phase.unsqueeze(-1) * k)  # (…, n_samples, K)
-    return (upsample(shares, n_samples, dim=-2) * sines).sum(-1)
+    return (upsample(shares, n_samples, dim=-2) * sines).sum(-1).to(dtype)
 
 
 METHODS = {"fast": harmonic_sum, "reference": harmonic_sum_reference}
@@ -236,7 +248,8 @@ class HarmonicSynth(nn.Module):
     """A harmonic synthesizer whose amplitude and distribution are learned for one given pitch curve.
 
     Args:
-        f0_hz: (n_frames,) or (…, n_frames), Hz, fixed: it is measured, not learned.
+        f0_hz: (n_frames,) or (…, n_frames), Hz, fixed: it is measured, not learned. A frame at or above Nyquist is
+            silent.
         n_harmonics: K.
         n_samples: length of the sound.
         sample_rate: Hz.
@@ -246,7 +259,7 @@ class HarmonicSynth(nn.Module):
         raw_amplitude: (…, n_frames) parameter. raw_distribution: (…, n_frames, K) parameter.
 
     Raises:
-        ValueError: as `harmonic_synth`.
+        ValueError: as `harmonic_synth`; no frame below Nyquist.
 
     Chapter: book/sines/fitting.ipynb
     """
@@ -256,7 +269,9 @@ class HarmonicSynth(nn.Module):
     def __init__(self, f0_hz: Any, n_harmonics: int, n_samples: int, sample_rate: float, initial: float = 0.0) -> None:
         super().__init__()
         rate = check_sample_rate(sample_rate)
-        f0 = check_frequency(f0_hz, "f0_hz", rate, below_nyquist=True).detach().clone()
+        f0 = check_frequency(f0_hz, "f0_hz", rate).detach().clone()
+        if is_eager(f0) and bool((f0 >= rate / 2).all()):
+            check_frequency(f0, "f0_hz", rate, below_nyquist=True)  # nothing would ever sound: that is an error
         if f0.ndim == 0:
             f0 = f0.reshape(1)
         self.register_buffer("f0_hz", f0)

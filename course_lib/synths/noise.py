@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from course_lib.core.checks import as_tensor, check_count, check_finite
+from course_lib.core.checks import as_tensor, check_count, check_finite, in_single
+from course_lib.core.noise import white_noise
 from course_lib.core.units import exp_sigmoid
 from course_lib.effects.fir import check_magnitudes, shape_noise
 
@@ -28,7 +28,9 @@ def noise_controls(raw_magnitudes: Any, bias: float = -5.0) -> Tensor:
 
     Source: Engel et al., DDSP, 2020, appendix B. Chapter: book/shaping/noise.ipynb
     """
-    return exp_sigmoid(check_finite(as_tensor(raw_magnitudes, "raw_magnitudes"), "raw_magnitudes") + float(bias))
+    given = check_finite(as_tensor(raw_magnitudes, "raw_magnitudes"), "raw_magnitudes")
+    (raw,) = in_single(given)
+    return exp_sigmoid(raw + float(bias)).to(given.dtype)
 
 
 def filtered_noise(magnitudes: Any, n_samples: int, generator: torch.Generator | None = None) -> Tensor:
@@ -43,7 +45,8 @@ def filtered_noise(magnitudes: Any, n_samples: int, generator: torch.Generator |
             noise as it is: white, mean 0, RMS 1.
         n_samples: length of the sound, at least n_frames.
         generator: source of the randomness, on the CPU or on the device of the magnitudes; if None, a fixed seed, so
-            that the same magnitudes give the same sound.
+            that the same magnitudes give the same sound. A program that is compiled, exported or traced cannot take
+            one: it plays the noise of the fixed seed.
 
     Returns:
         (…, n_samples), another noise in every batch entry; differentiable in the magnitudes.
@@ -55,12 +58,6 @@ def filtered_noise(magnitudes: Any, n_samples: int, generator: torch.Generator |
     """
     m = check_magnitudes(magnitudes, frames=True)
     n = check_count(n_samples, "n_samples", minimum=m.shape[-2])
-    noise = white_noise((*m.shape[:-2], n), generator, m.to(torch.promote_types(m.dtype, torch.float32)))
-    return shape_noise(noise, m)
-
-
-def white_noise(shape: tuple[int, ...], generator: torch.Generator | None, like: Tensor) -> Tensor:
-    """Uniform noise of mean 0 and RMS 1: evenly spread over ±√3."""
-    generator = torch.Generator().manual_seed(0) if generator is None else generator
-    uniform = torch.rand(shape, generator=generator, device=generator.device, dtype=like.dtype)
-    return ((2.0 * uniform - 1.0) * math.sqrt(3.0)).to(like.device)
+    (exact,) = in_single(m)
+    noise = white_noise((*m.shape[:-2], n), generator, exact)
+    return shape_noise(noise, exact).to(m.dtype)

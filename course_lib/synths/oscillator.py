@@ -15,7 +15,9 @@ from course_lib.core.checks import (
     check_frequency,
     check_leading,
     check_sample_rate,
+    in_single,
 )
+from course_lib.core.eager import is_eager
 from course_lib.core.envelopes import upsample, upsample_frequency
 from course_lib.core.phase import instantaneous_phase
 
@@ -43,23 +45,26 @@ def sinusoid(frequency_hz: Any, amplitude: Any, n_samples: int, sample_rate: flo
     """
     rate = check_sample_rate(sample_rate)
     n_samples = check_count(n_samples, "n_samples")
-    # Plain numbers take the precision of the tensors beside them.
-    tensors = [
-        x.dtype for x in (frequency_hz, amplitude, initial_phase) if isinstance(x, Tensor) and x.is_floating_point()
-    ]
-    dtype = functools.reduce(torch.promote_types, tensors) if tensors else torch.get_default_dtype()
+    # Plain numbers take the precision and the device of the tensors beside them.
+    given = (frequency_hz, amplitude, initial_phase)
+    tensors = [x for x in given if isinstance(x, Tensor) and x.is_floating_point()]
+    dtype = functools.reduce(torch.promote_types, [x.dtype for x in tensors] or [torch.get_default_dtype()])
+    device = tensors[0].device if tensors else None
     frequency_hz, amplitude, initial_phase = (
-        torch.tensor(x, dtype=dtype) if isinstance(x, (int, float)) else x
-        for x in (frequency_hz, amplitude, initial_phase)
+        torch.tensor(x, dtype=dtype, device=device) if isinstance(x, (int, float)) else x for x in given
     )
     f = check_frequency(frequency_hz, "frequency_hz", rate, below_nyquist=True)
     a = check_finite(as_tensor(amplitude, "amplitude"), "amplitude")
     start = check_finite(as_tensor(initial_phase, "initial_phase"), "initial_phase")
     check_leading(frequency_hz=f.shape[:-1], amplitude=a.shape[:-1], initial_phase=start.shape)
+    dtype = torch.promote_types(f.dtype, a.dtype)
+    f, a = in_single(f, a)
     phase = instantaneous_phase(upsample_frequency(f, n_samples), rate)
     sound = upsample(a, n_samples) * torch.sin(phase + start.to(phase).unsqueeze(-1))
     rest = f.detach() == 0
-    return sound * upsample((~rest).to(sound.dtype), n_samples) if bool(rest.any()) else sound
+    if not is_eager(f) or bool(rest.any()):
+        sound = sound * upsample((~rest).to(sound.dtype), n_samples)
+    return sound.to(dtype)
 
 
 class Oscillator(nn.Module):

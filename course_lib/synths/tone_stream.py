@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from course_lib.core.checks import check_count, check_sample_rate
+from course_lib.core.checks import check_count, check_eager, check_sample_rate, in_single
+from course_lib.core.noise import white_noise
 from course_lib.effects.fir import check_magnitudes, shape_noise
 from course_lib.effects.reverb import fft_convolve
-from course_lib.synths.noise import white_noise
 from course_lib.synths.tone import HARMONICS, PitchedPart, ToneParts, without_direct_sound
 
 
@@ -114,6 +114,7 @@ def _pieces(stretches: Iterable[Any], hop: int, generator: torch.Generator | Non
     """Check the stretches as they come, and draw the noise of each; without a generator there is none."""
     channels = None
     for controls in stretches:
+        check_eager("stream_tone hands the phase from stretch to stretch", *controls)
         shapes = {name: tuple(value.shape) for name, value in controls._asdict().items()}
         if controls.f0_hz.ndim != 1 or not len(controls.f0_hz):
             raise ValueError(f"a stretch holds the controls of one sound, one frame or more; got {shapes}")
@@ -128,8 +129,8 @@ def _pieces(stretches: Iterable[Any], hop: int, generator: torch.Generator | Non
         if generator is None:
             yield _Piece(controls, magnitudes.new_zeros(0))
         else:
-            like = magnitudes.to(torch.promote_types(magnitudes.dtype, torch.float32))
-            yield _Piece(controls, white_noise((len(magnitudes) * hop,), generator, like))
+            (exact,) = in_single(magnitudes)
+            yield _Piece(controls, white_noise((len(magnitudes) * hop,), generator, exact))
 
 
 def _with_neighbours(pieces: Iterator[_Piece], hop: int) -> Iterator[tuple[_Piece, _Piece, _Piece]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from course_lib.core.networks import stack
+from course_lib.core.networks import run_gru, stack
 
 
 class ToneDecoder(nn.Module):
@@ -50,5 +50,5 @@ class ToneDecoder(nn.Module):
         if self.timbre is not None:
             features.append(self.timbre(z))
         together = torch.cat(features, -1)
-        remembered, state = self.gru(together, state)
+        remembered, state = run_gru(self.gru, together, state)
         return self.raw(self.output(torch.cat([remembered, together], -1))), state

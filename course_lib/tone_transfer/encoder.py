@@ -7,7 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from course_lib.core.checks import check_audio, check_count, check_sample_rate
+from course_lib.core.checks import check_audio, check_count, check_sample_rate, in_single
+from course_lib.core.networks import run_gru
 
 N_MELS, N_COEFFICIENTS, LOW_HZ, FFT_SIZE = 128, 30, 20.0, 1024
 
@@ -58,13 +59,14 @@ class TimbreEncoder(nn.Module):
         Returns:
             (batch, 30, n_frames).
         """
-        x = check_audio(audio)
+        given = check_audio(audio)
+        (x,) = in_single(given)
         window = torch.hann_window(FFT_SIZE, device=x.device, dtype=x.dtype)
         spectrum = torch.stft(x, FFT_SIZE, self.hop, window=window, pad_mode="constant", return_complex=True)
         levels = torch.log(self.mel.to(x) @ spectrum.abs().square() + 1e-6)
-        return (self.cosines.to(x) @ levels * (2.0 / N_MELS) ** 0.5)[..., :n_frames]
+        return (self.cosines.to(x) @ levels * (2.0 / N_MELS) ** 0.5)[..., :n_frames].to(given.dtype)
 
     def forward(self, audio: Any, n_frames: int) -> Tensor:
         """Return z, (batch, n_frames, n_z), of sounds (batch, n_samples)."""
         mfcc = self.normalise(self.coefficients(audio, n_frames))
-        return self.out(self.gru(mfcc.transpose(1, 2))[0])
+        return self.out(run_gru(self.gru, mfcc.transpose(1, 2))[0])

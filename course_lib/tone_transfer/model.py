@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from course_lib.core.checks import check_count, check_sample_rate
+from course_lib.core.checks import as_tensor, check_count, check_sample_rate
 from course_lib.core.networks import scale_inputs
 from course_lib.effects.reverb import Reverb
 from course_lib.synths.tone import ToneControls, tone, tone_controls
@@ -70,7 +70,7 @@ class ToneTransfer(nn.Module):
         """Encode sounds (batch, n_samples) as z, (batch, n_frames, n_z); None for a model without an encoder."""
         if self.encoder is None:
             return None
-        x = torch.as_tensor(audio, dtype=self.decoder.raw.weight.dtype, device=self.decoder.raw.weight.device)
+        x = as_tensor(audio, "audio").to(self.decoder.raw.weight)
         return self.encoder(x, x.shape[-1] * self.config.frame_rate // self.config.sample_rate)
 
     def controls(self, f0_hz: Any, loudness_db: Any, z: Tensor | None = None) -> ToneControls:
@@ -101,7 +101,8 @@ class ToneTransfer(nn.Module):
         flat = None if z is None else z.reshape(-1, n_frames, z.shape[-1])
         raw, state = self.decoder(inputs.reshape(-1, n_frames, 2), flat, state)
         raw = raw.reshape(*leading, n_frames, -1)
-        f0 = torch.as_tensor(f0_hz, dtype=raw.dtype, device=raw.device)
+        # Half precision is too coarse for a pitch: it stays at single where the weights are halves.
+        f0 = as_tensor(f0_hz, "f0_hz").to(raw.device, torch.promote_types(raw.dtype, torch.float32))
         controls = tone_controls(raw, f0, n_harmonics=c.n_harmonics, n_bands=c.n_bands, sample_rate=c.sample_rate)
         return controls, state
 

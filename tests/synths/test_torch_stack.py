@@ -1,0 +1,103 @@
+"""Instruments under the transforms of torch: the sound of plain tensors."""
+
+import copy
+
+import torch
+
+import course_lib as cl
+from course_lib.synths.tone import ToneControls, tone, tone_controls
+from tests.helpers.torch_stack import Case, check, every, rand
+
+SR = 16_000
+METHOD = "reference"  # the formula in tensor operations, which every transform takes
+HZ = rand(2, 4, low=300.0, high=3000.0)  # some harmonics lie above Nyquist
+RESTS = HZ * (rand(2, 4, seed=5) > 0.3)
+LEVELS, RAW = rand(2, 4, seed=1), rand(2, 4, low=-4, high=4, seed=1)
+SHARES, RAW_SHARES = rand(2, 4, 5, seed=2), rand(2, 4, 5, low=-4, high=4, seed=2)
+PARTIALS = rand(2, 4, 5, low=100.0, high=9000.0, seed=3)
+BANDS = rand(2, 4, 5, seed=4)
+# The tensors of several outputs are told apart by their precision alone, so halves are compared one function at a time.
+ANGLES = 3000.0  # a frequency that was rounded to half precision is another frequency; the sum of its turns is not
+
+
+def on_its_device(module, x):
+    """A copy of the module where the tensor lives."""
+    return copy.deepcopy(module).to(x.device)
+
+
+def harmonic(f0, a, d, mask=True):
+    return cl.harmonic_synth(f0, a, d, n_samples=37, sample_rate=SR, mask=mask, method=METHOD)
+
+
+def fitted(f0, a, d):
+    """`HarmonicSynth` with these parameters."""
+    synth = cl.HarmonicSynth(torch.full((4,), 440.0), 5, n_samples=37, sample_rate=SR).to(f0.device, torch.float64)
+    return torch.func.functional_call(synth, {"f0_hz": f0, "raw_amplitude": a, "raw_distribution": d}, ())
+
+
+CASES = [
+    Case("sinusoid", lambda f, a: cl.sinusoid(f, a, n_samples=37, sample_rate=SR), (HZ, rand(2, 3))),
+    Case(
+        "sinusoid resting",
+        lambda f, a, p: cl.sinusoid(f, a, n_samples=37, sample_rate=SR, initial_phase=p),
+        (RESTS, rand(2, 1), rand(2)),
+    ),
+    Case("sinusoid number", lambda a: cl.sinusoid(440.0, a, n_samples=37, sample_rate=SR), (rand(3),)),
+    Case(
+        "Oscillator",
+        lambda f: torch.func.functional_call(
+            cl.Oscillator(440.0, 1.0, n_samples=37, sample_rate=SR).double().to(f.device), {"frequency_hz": f}, ()
+        ),
+        (HZ[0],),
+        leaves={"half": "its parameters have their own precision", "arrays": "parameters are tensors"},
+    ),
+    Case(
+        "additive_synth",
+        lambda f, a: cl.additive_synth(f, a, n_samples=37, sample_rate=SR, method=METHOD),
+        (PARTIALS * (PARTIALS > 700), SHARES),
+    ),
+    Case("harmonic_synth", harmonic, (HZ, LEVELS, SHARES)),
+    Case("harmonic_synth resting", harmonic, (RESTS, LEVELS, SHARES)),
+    Case("harmonic_synth unmasked", lambda f, a, d: harmonic(f, a, d, mask=False), (HZ, LEVELS, SHARES)),
+    Case("harmonic_synth too-high", harmonic, (torch.where(HZ > 2000, 9000.0, HZ), LEVELS, SHARES)),
+    Case("harmonic_controls", lambda a, d, f: cl.harmonic_controls(a, d, f, SR), (RAW, RAW_SHARES, RESTS), half=2),
+    Case(
+        "harmonic_controls bare",
+        lambda a, d, f: cl.harmonic_controls(a, d, f, SR, scale=False, mask=False, normalise=False),
+        (LEVELS, SHARES, RESTS),
+        half=2,
+    ),
+    Case("HarmonicControls", lambda *x: cl.HarmonicControls(*x), (HZ, LEVELS, SHARES), half=2,
+         leaves={"arrays": "it holds what it is given"}),
+    Case("harmonic_frequencies", lambda f: cl.harmonic_frequencies(f, 3), (HZ,), half=2),
+    Case("scale_parameters", cl.scale_parameters, (RAW,), half=2),
+    Case("mask_above_nyquist", lambda d, f: cl.mask_above_nyquist(d, f, SR), (SHARES, RESTS), half=2),
+    Case("normalise_distribution", cl.normalise_distribution, (SHARES * (LEVELS > 0.5).unsqueeze(-1),), half=2),
+    Case(
+        "HarmonicSynth",
+        fitted,
+        (HZ[0], RAW[0], RAW_SHARES[0]),
+        leaves={"half": "its parameters have their own precision", "arrays": "parameters are tensors"},
+    ),
+    Case("LinearGain", lambda x: on_its_device(cl.LinearGain(0.5), x)(x), (rand(2, 9, low=-1),), half=2),
+    Case("noise_controls", cl.noise_controls, (RAW,), half=2),
+    Case("filtered_noise", lambda m: cl.filtered_noise(m, 37), (BANDS,)),
+    Case("filtered_noise even", lambda m: cl.filtered_noise(m, 36), (BANDS,)),
+    Case(
+        "tone_controls",
+        lambda raw, f: tone_controls(raw, f, n_harmonics=3, n_bands=2, sample_rate=SR),
+        (rand(2, 4, 6, low=-4, high=4), RESTS),
+        half=2,
+    ),
+    Case(
+        "tone",
+        lambda f, a, d, m, room: tone(ToneControls(f, a, d, m), n_samples=37, sample_rate=SR, room=room),
+        (RESTS, LEVELS, SHARES, BANDS, rand(6, low=-1)),
+        leaves={"arrays": "controls are tensors"},
+    ),
+]  # fmt: skip
+
+
+@every(CASES)
+def test_torch_stack(case, transform):
+    check(case, transform)
