@@ -1,14 +1,14 @@
-"""`python -m course_lib transfer IN OUT --instrument NAME`, `… render`, `… train`, and for teachers `… assignments`."""
+"""`python -m course_lib transfer`, `… render`, `… train`, `… export`, and for teachers `… assignments`."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 
-from course_lib.commands import assignments, render, train, transfer
+from course_lib.commands import assignments, export, render, train, transfer
 from course_lib.commands.arguments import PROGRAM
 
-COMMANDS = (transfer, render, train, assignments)
+COMMANDS = (transfer, render, train, export, assignments)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -28,7 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
 def command_line() -> argparse.ArgumentParser:
     """The commands and their options."""
     parser = argparse.ArgumentParser(
-        prog=PROGRAM, description="Play a recording on another instrument, play a score, train, or grade."
+        prog=PROGRAM, description="Play a recording on another instrument, play a score, train, export, or grade."
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for command in COMMANDS:

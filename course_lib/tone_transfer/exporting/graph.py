@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-import onnx
-from onnx import TensorProto, helper, numpy_helper
+
+from course_lib.tone_transfer.exporting.parts import Port
 
 # Old enough for most programs that run ONNX, new enough for layer normalisation as one operator.
 OPSET, IR_VERSION = 17, 8
-TYPES = {"float32": TensorProto.FLOAT, "float64": TensorProto.DOUBLE, "int64": TensorProto.INT64}
+TYPES = {"float32": 1, "int64": 7, "float64": 11}  # as ONNX counts them
+
+
+class Node(NamedTuple):
+    """One operator: what it is, its name, what it reads and makes, and its settings."""
+
+    operator: str
+    name: str
+    inputs: list[str]
+    outputs: list[str]
+    attributes: dict[str, Any]
 
 
 class Value:
@@ -69,10 +79,10 @@ class Graph:
 
     def __init__(self, name: str) -> None:
         self.name, self.group = name, ""
-        self.nodes: list[onnx.NodeProto] = []
-        self.constants: dict[tuple[str, tuple[int, ...], bytes], onnx.TensorProto] = {}
-        self.inputs: list[onnx.ValueInfoProto] = []
-        self.outputs: list[onnx.ValueInfoProto] = []
+        self.nodes: list[Node] = []
+        self.constants: dict[tuple[str, tuple[int, ...], bytes], tuple[str, np.ndarray]] = {}
+        self.inputs: list[Port] = []
+        self.outputs: list[Port] = []
 
     def __call__(
         self, operator: str, *inputs: Any, dtype: str | None = None, results: int = 1, **attributes: Any
@@ -86,37 +96,42 @@ class Graph:
         names = ["" if x is None else (x if isinstance(x, Value) else self.constant(x, own)).name for x in inputs]
         title = f"{self.group}/{operator}_{len(self.nodes)}"
         outputs = [title] if results == 1 else [f"{title}.{i}" for i in range(results)]
-        self.nodes.append(helper.make_node(operator, names, outputs, name=title, **attributes))
+        self.nodes.append(Node(operator, title, names, outputs, attributes))
         values = tuple(Value(self, output, dtype or own) for output in outputs)
         return values[0] if results == 1 else values
 
     def constant(self, numbers: Any, dtype: str = "float32") -> Value:
         """Numbers known beforehand, once each; whole ones in arrays stay whole, they are places and sizes."""
         array = np.asarray(numbers)
-        array = array if array.ndim and array.dtype == np.int64 else array.astype(dtype)
+        array = array if array.dtype == np.int64 and isinstance(numbers, np.ndarray) else array.astype(dtype)
         key = (str(array.dtype), array.shape, array.tobytes())
-        if key not in self.constants:
-            self.constants[key] = numpy_helper.from_array(array, f"{self.group}/constant_{len(self.constants)}")
-        return Value(self, self.constants[key].name, str(array.dtype))
+        name, _ = self.constants.setdefault(key, (f"{self.group}/constant_{len(self.constants)}", array))
+        return Value(self, name, str(array.dtype))
 
-    def input(self, name: str, shape: tuple[int | str, ...], meaning: str) -> Value:
+    def input(self, port: Port) -> Value:
         """A float32 input; a size that is a name may be any."""
-        self.inputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, shape, meaning))
-        return Value(self, name, "float32")
+        self.inputs.append(port)
+        return Value(self, port.name, "float32")
 
-    def output(self, value: Value, name: str, shape: tuple[int | str, ...], meaning: str) -> None:
+    def output(self, port: Port, value: Value) -> None:
         """Give out a value by name."""
-        self.nodes.append(helper.make_node("Identity", [value.name], [name], name=f"out/{name}"))
-        self.outputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, shape, meaning))
+        self.nodes.append(Node("Identity", f"out/{port.name}", [value.name], [port.name], {}))
+        self.outputs.append(port)
 
-    def model(self, facts: dict[str, str], told: str) -> onnx.ModelProto:
-        """The whole as a model, checked for form."""
-        graph = helper.make_graph(
-            self.nodes, self.name, self.inputs, self.outputs, list(self.constants.values()), doc_string=told
-        )
+    def model(self, facts: dict[str, str]) -> bytes:
+        """The whole as the content of a file, its form checked, with facts beside it."""
+        import onnx
+        from onnx import helper, numpy_helper
+
+        def ends(ports: list[Port]) -> list[Any]:
+            return [helper.make_tensor_value_info(port.name, TYPES["float32"], *port[1:]) for port in ports]
+
+        nodes = [helper.make_node(*node[:1], *node[2:4], name=node.name, **node.attributes) for node in self.nodes]
+        constants = [numpy_helper.from_array(array, name) for name, array in self.constants.values()]
+        graph = helper.make_graph(nodes, self.name, ends(self.inputs), ends(self.outputs), constants)
         model = helper.make_model(
             graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION, producer_name="course_lib"
         )
         helper.set_model_props(model, facts)
         onnx.checker.check_model(model, full_check=True)
-        return model
+        return model.SerializeToString()

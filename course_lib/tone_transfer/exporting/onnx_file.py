@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from torch import Tensor, nn
@@ -25,18 +24,19 @@ def write_onnx(path: Path, model: ToneTransfer, part: str, facts: dict[str, str]
     """Write a part of an instrument as `.onnx`."""
     inputs, outputs = ports(model.config, part)
     graph = Graph(f"{facts['instrument']} {part}")
-    given = {port.name: graph.input(*port) for port in inputs}
-    made = decoder(graph, model, **{name: given.get(name) for name in ("f0_hz", "loudness_db", "state")})
+    given = {port.name: graph.input(port) for port in inputs}
+    made = decoder(graph, model, given)
     if part == "instrument":
         made |= sounds(graph, model, given, made)
     for port in outputs:
-        graph.output(made[port.name], *port)
-    path.write_bytes(graph.model(facts, "; ".join(f"{p.name}: {p.meaning}" for p in inputs)).SerializeToString())
+        graph.output(port, made[port.name])
+    path.write_bytes(graph.model(facts))
 
 
-def decoder(g: Graph, model: ToneTransfer, f0_hz: Any, loudness_db: Any, state: Value | None) -> Controls:
-    """`ToneTransfer.controls_and_state`."""
+def decoder(g: Graph, model: ToneTransfer, given: Controls) -> Controls:
+    """`ToneTransfer.controls_and_state`; without a state it begins from zeros."""
     c, network = model.config, model.decoder
+    f0_hz, loudness_db = given["f0_hz"], given["loudness_db"]
     g.group = "scale"
     octaves = g("Log", g("Max", f0_hz, 8.1757989) / A4_HZ) * (1 / math.log(2))
     pitch = g("Clip", octaves * 12 + A4_MIDI, 0.0, 127.0) / 127.0
@@ -44,7 +44,7 @@ def decoder(g: Graph, model: ToneTransfer, f0_hz: Any, loudness_db: Any, state: 
     features = [_stack(g, "pitch", network.pitch, pitch.unsqueeze(-1))]
     features += [_stack(g, "loudness", network.loudness, loudness.unsqueeze(-1) * float(c.use_loudness))]
     together = g("Concat", *features, axis=-1)
-    remembered, state = _recurrence(g, network.gru, together, state)
+    remembered, state = _recurrence(g, network.gru, together, given.get("state"))
     g.group = "raw"
     hidden = _stack(g, "output", network.output, g("Concat", remembered, together, axis=-1))
     raw = _linear(g, network.raw, hidden)

@@ -10,6 +10,8 @@ from course_lib.tone_transfer.model import TransferConfig
 
 FORMAT, VERSION = "course_lib.export", 1
 PARTS = ("decoder", "instrument")
+# What data/README.md says of the performances that the course's own instruments were trained on.
+LEARNED_FROM = "trained on performances under CC0 1.0, played with sampled sounds under MIT (notice in data/README.md)"
 
 
 class Port(NamedTuple):
@@ -72,10 +74,8 @@ def describe_file(config: TransferConfig, facts: dict[str, Any], part: str) -> d
 
 
 def _licence(name: str, facts: dict[str, Any]) -> str:
-    """As the instrument's file says; for one that comes with the course, as its card says."""
-    if "licence" in facts:
-        return str(facts["licence"])
-    card = json.loads(data_path("instruments/cards.json").read_text(encoding="utf-8")).get(name)
-    if card is not None and card["command"] == facts.get("command"):
-        return str(card["licence"])
-    return "that of the recordings it was trained on; the file of the instrument does not say"
+    """As the instrument's file or its card says; else, of one that comes with the course, what it learned from."""
+    card = json.loads(data_path("instruments/cards.json").read_text(encoding="utf-8")).get(name, {})
+    ours = bool(card) and card["command"] == facts.get("command") and card["recipe"] == facts.get("recipe")
+    known = facts.get("licence") or (card.get("licence", LEARNED_FROM) if ours else None)
+    return str(known or "the instrument's file does not say")
