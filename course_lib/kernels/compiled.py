@@ -15,13 +15,14 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numba
 
 # Sums may be added up in any order and products be fused with sums; NaN and infinity stay what they are.
 CONFIG: Any = numba.config  # its settings are made when Numba starts
 OPTIONS: dict[str, Any] = {"fastmath": {"contract", "reassoc", "nsz"}, "error_model": "numpy"}
+F = TypeVar("F", bound=Callable[..., Any])
 HERE = Path(__file__).parent
 
 
@@ -91,4 +92,4 @@ class Loop:
 
 
 # A short piece of a loop that several loops share; it becomes part of each.
-part = numba.njit(**OPTIONS)
+part: Callable[[F], F] = numba.njit(**OPTIONS)
