@@ -53,15 +53,19 @@ CASES = [
     Case("stft_magnitude", lambda x: cl.stft_magnitude(x, 16), (P,)),
     Case(
         "cramer_rao_hz",
-        lambda f, a, noise: cl.cramer_rao_hz(f, a, noise, n_samples=64, sample_rate=SR),
+        lambda f, a, noise: cl.cramer_rao_hz(f, a, noise_power=noise, n_samples=64, sample_rate=SR),
         (HZ, AMPLITUDE, torch.tensor(0.1).double()),
     ),
     Case(
         "cramer_rao_hz harmonic",
-        lambda f, a, noise: cl.cramer_rao_hz(f, a, noise, n_samples=64, sample_rate=SR, harmonic=True),
+        lambda f, a, noise: cl.cramer_rao_hz(f, a, noise_power=noise, n_samples=64, sample_rate=SR, harmonic=True),
         (HZ, AMPLITUDE * torch.tensor([1, 0]), torch.tensor(0.1).double()),
     ),
-    Case("share_within", lambda d, f: cl.share_within(d, f, 5.0), (rand(3, low=0.5), rand(3, low=200.0, high=400.0))),
+    Case(
+        "share_within",
+        lambda d, f: cl.share_within(d, f, cents=5.0),
+        (rand(3, low=0.5), rand(3, low=200.0, high=400.0)),
+    ),
     Case(
         "fit_frequency",
         lambda x: cl.fit_frequency(x, 900.0, sample_rate=SR, steps=2)[:3],

@@ -16,7 +16,7 @@ torch.manual_seed(0)
 SHAPE = {"sample_rate": 4000, "frame_rate": 250, "n_harmonics": 3, "n_bands": 4, "width": 4, "hidden": 5}
 MODEL = ToneTransfer(TransferConfig(**SHAPE, reverb_taps=9)).double().requires_grad_(False)
 DECODER = ToneDecoder(3, width=4, hidden=5, n_z=2).double().requires_grad_(False)
-ENCODER = TimbreEncoder(4000, 250, n_z=2, hidden=3).double().requires_grad_(False)
+ENCODER = TimbreEncoder(sample_rate=4000, frame_rate=250, n_z=2, hidden=3).double().requires_grad_(False)
 HZ, LOUDNESS = rand(2, 3, low=200, high=900), rand(2, 3, low=-60, high=-10, seed=1)
 
 
