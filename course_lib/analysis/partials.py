@@ -40,6 +40,10 @@ def project_harmonics(audio: Any, f0_hz: Any, n_harmonics: int, sample_rate: flo
             than 2 periods, or a sound shorter than one window.
 
     Source: McAulay & Quatieri, 1986; Serra & Smith, 1990. Chapter: book/sines/sinusoidal_modelling.ipynb
+
+    >>> tone = 0.5 * torch.sin(2 * torch.pi * 440.0 * torch.arange(8000) / 16000)
+    >>> project_harmonics(tone, torch.full((50,), 220.0), 3, sample_rate=16000)[25].abs().round(decimals=2)
+    tensor([0.0000, 0.5000, 0.0000])
     """
     rate = check_sample_rate(sample_rate)
     sound = check_audio(audio)
@@ -112,6 +116,10 @@ def remove_harmonics(audio: Any, f0_hz: Any, n_harmonics: int, sample_rate: floa
         ValueError: as `project_harmonics`.
 
     Source: Serra & Smith, 1990. Chapter: book/midi_ddsp/inference.ipynb
+
+    >>> tone = 0.5 * torch.sin(2 * torch.pi * 440.0 * torch.arange(8000) / 16000)
+    >>> float(remove_harmonics(tone, torch.full((50,), 440.0), 3, sample_rate=16000).abs().max()) < 0.001
+    True
     """
     c = project_harmonics(audio, f0_hz, n_harmonics, sample_rate, periods)
     sound = check_audio(audio).to(c.real.dtype)

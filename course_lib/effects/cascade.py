@@ -30,6 +30,10 @@ def biquad_response(b: Any, a: Any, frequencies_hz: Any, sample_rate: float) -> 
         ValueError: shapes that do not fit, NaN.
 
     Chapter: book/shaping/filters.ipynb
+
+    >>> b, a = torch.tensor([0.5, 0.5, 0.0]), torch.tensor([1.0, 0.0, 0.0])  # the mean of two samples
+    >>> biquad_response(b, a, torch.tensor([0.0, 4000.0]), sample_rate=16000).abs()
+    tensor([1.0000, 0.7071])
     """
     numerator, denominator = _sections(b, a)
     f = check_finite(as_tensor(frequencies_hz, "frequencies_hz"), "frequencies_hz").to(numerator)
@@ -66,6 +70,10 @@ def filter_by_sampling(audio: Any, b: Any, a: Any, fft_size: int | None = None) 
 
     Source: Nercessian, Neural parametric equalizer matching using differentiable biquads, DAFx 2020.
     Chapter: book/shaping/filters.ipynb
+
+    >>> click, b, a = torch.eye(1, 4), torch.tensor([1.0, 0.0, 0.0]), torch.tensor([1.0, -0.5, 0.0])
+    >>> filter_by_sampling(click, b, a, fft_size=64).round(decimals=3)
+    tensor([[1.0000, 0.5000, 0.2500, 0.1250]])
     """
     x = check_audio(audio)
     numerator, denominator = _sections(b, a)
@@ -105,6 +113,10 @@ def filter_recursively(audio: Any, b: Any, a: Any) -> Tensor:
         ValueError: shapes that do not fit, NaN.
 
     Chapter: book/shaping/filters.ipynb
+
+    >>> click, b, a = torch.eye(1, 4), torch.tensor([1.0, 0.0, 0.0]), torch.tensor([1.0, -0.5, 0.0])
+    >>> filter_recursively(click, b, a)
+    tensor([[1.0000, 0.5000, 0.2500, 0.1250]])
     """
     x = check_audio(audio)
     numerator, denominator = _sections(b, a)

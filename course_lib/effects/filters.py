@@ -57,6 +57,9 @@ def apply_response(audio: Any, response: Any) -> Tensor:
         ValueError: a response of another length, NaN, empty sound.
 
     Chapter: book/first_steps/what_is_ddsp.ipynb
+
+    >>> apply_response(torch.tensor([1.0, 0.0, 0.0]), torch.full((4,), 0.5)).round(decimals=3).abs()
+    tensor([0.5000, 0.0000, 0.0000])
     """
     x = check_audio(audio)
     h = check_finite(as_tensor(response, "response"), "response")
@@ -68,7 +71,11 @@ def apply_response(audio: Any, response: Any) -> Tensor:
 
 
 def rfft_frequencies(n_samples: int, sample_rate: float) -> Tensor:
-    """Return the bin frequencies (Hz) that `apply_response` uses: n_samples + 1 of them, 0 … Nyquist."""
+    """Return the bin frequencies (Hz) that `apply_response` uses: n_samples + 1 of them, 0 … Nyquist.
+
+    >>> rfft_frequencies(n_samples=4, sample_rate=8000)
+    tensor([   0., 1000., 2000., 3000., 4000.])
+    """
     n = check_count(n_samples, "n_samples")
     return torch.linspace(0.0, check_sample_rate(sample_rate) / 2, n + 1)
 
@@ -89,6 +96,10 @@ def lowpass(audio: Any, cutoff_hz: Any, sample_rate: float, order: int = 2) -> T
         ValueError: as `lowpass_response` and `apply_response`.
 
     Chapter: book/first_steps/what_is_ddsp.ipynb
+
+    >>> tone = 0.5 * torch.sin(2 * torch.pi * 440.0 * torch.arange(8000) / 16000)
+    >>> round(float(lowpass(tone, 440.0, sample_rate=16000)[2000:6000].max() / 0.5), 2)  # −3 dB at the cutoff
+    0.71
     """
     x = check_audio(audio)
     bins = rfft_frequencies(x.shape[-1], sample_rate).to(x)

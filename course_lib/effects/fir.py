@@ -28,6 +28,9 @@ def fir_filter(audio: Any, magnitudes: Any) -> Tensor:
         ValueError: negative or NaN magnitudes, fewer than two bands, more frames than samples, empty sound.
 
     Chapter: book/shaping/filters.ipynb
+
+    >>> fir_filter(torch.eye(1, 5), torch.full((3,), 0.5)).round(decimals=3).abs()
+    tensor([[0.5000, 0.0000, 0.0000, 0.0000, 0.0000]])
     """
     x = check_audio(audio)
     m = check_magnitudes(magnitudes, frames=False)
@@ -66,7 +69,11 @@ def zero_phase_response(magnitudes: Any) -> Tensor:
 
 
 def shape_noise(noise: Tensor, magnitudes: Tensor) -> Tensor:
-    """Send a noise (…, n_samples) through the filters of checked magnitudes (…, n_frames, n_bands)."""
+    """Send a noise (…, n_samples) through the filters of checked magnitudes (…, n_frames, n_bands).
+
+    >>> shape_noise(torch.ones(8), torch.ones(2, 3)).shape
+    torch.Size([8])
+    """
     n, (n_frames, n_bands) = noise.shape[-1], magnitudes.shape[-2:]
     exact = magnitudes.to(noise)  # the FFT knows no half precision
     hop = math.ceil(n / n_frames)
@@ -115,7 +122,11 @@ def _fast_length(n: int) -> int:
 
 
 def check_magnitudes(magnitudes: Any, frames: bool) -> Tensor:
-    """Magnitudes as a tensor, (…, n_bands) or (…, n_frames, n_bands), or ValueError."""
+    """Magnitudes as a tensor, (…, n_bands) or (…, n_frames, n_bands), or ValueError.
+
+    >>> check_magnitudes([0.5, 1.0], frames=False)
+    tensor([0.5000, 1.0000])
+    """
     m = check_finite(as_tensor(magnitudes, "magnitudes"), "magnitudes")
     shape = "(…, n_frames, n_bands)" if frames else "(…, n_bands)"
     if m.ndim < 1 + frames or m.shape[-1] < 2 or (frames and m.shape[-2] < 1):

@@ -62,7 +62,12 @@ def additive_synth(
 
 
 def additive_sum_reference(f: Tensor, a: Tensor, n_samples: int, sample_rate: float) -> Tensor:
-    """Σ_k A_k[n] · sin(φ_k[n]), line by line: (…, n_frames, n_partials) both → (…, n_samples)."""
+    """Σ_k A_k[n] · sin(φ_k[n]), line by line: (…, n_frames, n_partials) both → (…, n_samples).
+
+    >>> f, a = torch.tensor([[440.0, 700.0]]), torch.tensor([[0.7, 0.3]])
+    >>> additive_sum_reference(f, a, n_samples=800, sample_rate=16000).shape
+    torch.Size([800])
+    """
     phase = instantaneous_phase(upsample_frequency(f, n_samples, dim=-2).transpose(-1, -2), sample_rate)
     envelope = upsample(a, n_samples, dim=-2).transpose(-1, -2)
     return (envelope * torch.sin(phase)).sum(-2)

@@ -27,6 +27,9 @@ def noise_controls(raw_magnitudes: Any, bias: float = -5.0) -> Tensor:
         ValueError: NaN or infinite values.
 
     Source: Engel et al., DDSP, 2020, appendix B. Chapter: book/shaping/noise.ipynb
+
+    >>> noise_controls([[5.0, -100.0]]).round(decimals=3)
+    tensor([[0.4050, 0.0000]])
     """
     return exp_sigmoid(check_finite(as_tensor(raw_magnitudes, "raw_magnitudes"), "raw_magnitudes") + float(bias))
 
@@ -52,6 +55,9 @@ def filtered_noise(magnitudes: Any, n_samples: int, generator: torch.Generator |
         ValueError: negative or NaN magnitudes, fewer than two bands, more frames than samples.
 
     Source: Engel et al., DDSP, 2020, section 3.2 and appendix B. Chapter: book/shaping/noise.ipynb
+
+    >>> filtered_noise(torch.ones(10, 5), n_samples=800).shape
+    torch.Size([800])
     """
     m = check_magnitudes(magnitudes, frames=True)
     n = check_count(n_samples, "n_samples", minimum=m.shape[-2])
@@ -60,7 +66,11 @@ def filtered_noise(magnitudes: Any, n_samples: int, generator: torch.Generator |
 
 
 def white_noise(shape: tuple[int, ...], generator: torch.Generator | None, like: Tensor) -> Tensor:
-    """Uniform noise of mean 0 and RMS 1: evenly spread over ±√3."""
+    """Uniform noise of mean 0 and RMS 1: evenly spread over ±√3.
+
+    >>> white_noise((2, 800), torch.Generator().manual_seed(0), like=torch.zeros(())).shape
+    torch.Size([2, 800])
+    """
     generator = torch.Generator().manual_seed(0) if generator is None else generator
     uniform = torch.rand(shape, generator=generator, device=generator.device, dtype=like.dtype)
     return ((2.0 * uniform - 1.0) * math.sqrt(3.0)).to(like.device)

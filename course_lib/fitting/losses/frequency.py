@@ -92,6 +92,9 @@ def autocorrelation_loss(prediction: Any, target: Any, lag_width: float) -> Tens
         ValueError: shapes that differ, a width that is not positive, fewer than 2 samples, NaN, empty sound.
 
     Chapter: book/sines/escaping_minima.ipynb
+
+    >>> autocorrelation_loss(torch.ones(64), 0.5 * torch.ones(64), lag_width=4.0)
+    tensor(0.)
     """
     p, t = check_sounds(prediction, target)
     n = p.shape[-1]

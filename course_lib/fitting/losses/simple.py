@@ -48,6 +48,9 @@ def spectral_l1(prediction: Any, target: Any, fft_size: int | None = None) -> Te
         ValueError: shapes that differ, a transform shorter than the sound, NaN, empty sound.
 
     Chapter: book/first_steps/gain.ipynb
+
+    >>> spectral_l1(torch.zeros(256), torch.zeros(256))
+    tensor(0.)
     """
     p, t = check_sounds(prediction, target)
     n = p.shape[-1]
