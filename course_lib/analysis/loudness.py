@@ -30,6 +30,9 @@ def a_weighting_db(frequencies_hz: ArrayLike) -> Tensor:
         ValueError: a frequency that is negative, NaN or infinite.
 
     Source: IEC 61672-1, annex E.
+
+    >>> a_weighting_db(torch.tensor([100.0, 1000.0])).round()
+    tensor([-19.,   0.], dtype=torch.float64)
     """
     # A list of numbers is taken in double precision at once; through single it would be rounded.
     given = frequencies_hz if isinstance(frequencies_hz, Tensor) else np.asarray(frequencies_hz, dtype=np.float64)
@@ -67,6 +70,10 @@ def loudness_db(
         ValueError: empty sound, NaN, a sample rate, hop or window that is not positive, a floor that is not finite.
 
     Source: Engel et al., DDSP, 2020, appendix; IEC 61672-1. Chapter: book/sines/five_sounds.ipynb
+
+    >>> tone = torch.sin(2 * torch.pi * 1000.0 * torch.arange(8000) / 16000)
+    >>> round(float(loudness_db(tone, sample_rate=16000)[60]))  # a sine at full scale, where A-weighting is 0 dB
+    0
     """
     rate = check_sample_rate(sample_rate)
     sound = check_audio(audio)

@@ -43,6 +43,10 @@ def project_harmonics(
             than 2 periods, or a sound shorter than one window.
 
     Source: McAulay & Quatieri, 1986; Serra & Smith, 1990. Chapter: book/sines/sinusoidal_modelling.ipynb
+
+    >>> tone = 0.5 * torch.sin(2 * torch.pi * 440.0 * torch.arange(8000) / 16000)
+    >>> project_harmonics(tone, torch.full((50,), 220.0), 3, sample_rate=16000)[25].abs().round(decimals=2)
+    tensor([0.0000, 0.5000, 0.0000])
     """
     rate = check_sample_rate(sample_rate)
     sound = check_audio(audio)
@@ -121,6 +125,10 @@ def remove_harmonics(
         ValueError: as `project_harmonics`.
 
     Source: Serra & Smith, 1990. Chapter: book/midi_ddsp/inference.ipynb
+
+    >>> tone = 0.5 * torch.sin(2 * torch.pi * 440.0 * torch.arange(8000) / 16000)
+    >>> float(remove_harmonics(tone, torch.full((50,), 440.0), 3, sample_rate=16000).abs().max()) < 0.001
+    True
     """
     given, f0 = check_audio(audio), as_tensor(f0_hz, "f0_hz")
     c = project_harmonics(given, f0, n_harmonics, sample_rate=sample_rate, periods=periods)

@@ -40,6 +40,11 @@ def estimate_f0(
         ImportError: librosa is not installed; `track_f0` does without it.
 
     Source: Mauch & Dixon, pYIN, 2014. Chapter: book/sines/fitting.ipynb
+
+    >>> tone = 0.5 * torch.sin(2 * torch.pi * 440.0 * torch.arange(8000) / 16000)
+    >>> f0_hz, voiced = estimate_f0(tone, sample_rate=16000)
+    >>> round(float(f0_hz[60])), bool(voiced[60])
+    (440, True)
     """
     with needs_course("estimate_f0"):
         import librosa

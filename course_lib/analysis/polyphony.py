@@ -57,6 +57,10 @@ def polyphony(audio: ArrayLike, sample_rate: float) -> float:
         ValueError: silent or empty sound, more than one sound, NaN, a sample rate that is not positive.
 
     Chapter: book/tone_transfer/pitch_and_loudness.ipynb
+
+    >>> tone = 0.5 * torch.sin(2 * torch.pi * 440.0 * torch.arange(8000) / 16000)
+    >>> polyphony(tone, sample_rate=16000)
+    0.0
     """
     rate = check_sample_rate(sample_rate)
     sound = check_audio(audio, allow_silence=False)

@@ -40,6 +40,10 @@ def read_recording(path: Path, *, sample_rate: int, frame_rate: int) -> Recordin
 
     Raises:
         ValueError: a file that is too short, silent or broken, labels of the wrong length.
+
+    >>> from course_lib.sounds.clips import data_path
+    >>> read_recording(data_path("violin.wav"), sample_rate=16000, frame_rate=250).name
+    'violin'
     """
     audio = load_audio(path, sample_rate, mono=True)[0]
     hop = sample_rate // frame_rate

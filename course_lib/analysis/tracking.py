@@ -27,7 +27,11 @@ QUIET_DB, SILENT_DB = -40.0, -60.0  # re the loud frames; between them the score
 
 
 class F0Track(NamedTuple):
-    """Pitch in Hz and how sure it is, 0 to 1, both (…, n_frames); confidence ≥ 0.5 where a pitch is heard."""
+    """Pitch in Hz and how sure it is, 0 to 1, both (…, n_frames); confidence ≥ 0.5 where a pitch is heard.
+
+    >>> F0Track(torch.tensor([440.0]), torch.tensor([0.9])).f0_hz
+    tensor([440.])
+    """
 
     f0_hz: Tensor
     confidence: Tensor
@@ -62,6 +66,10 @@ def track_f0(
 
     Source: de Cheveigné & Kawahara, YIN, 2002; McLeod & Wyvill, 2005 (the normalisation); Boersma, 1993 (the path).
     Chapter: book/tone_transfer/pitch_and_loudness.ipynb
+
+    >>> tone = 0.5 * torch.sin(2 * torch.pi * 440.0 * torch.arange(8000) / 16000)
+    >>> round(float(track_f0(tone, sample_rate=16000).f0_hz[60]))
+    440
     """
     rate = check_sample_rate(sample_rate)
     sound = check_audio(audio)

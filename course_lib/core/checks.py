@@ -73,7 +73,11 @@ def check_eager(what: str, *tensors: Any) -> None:
 
 
 def check_sample_rate(sample_rate: float) -> float:
-    """Return the sample rate (Hz) or raise ValueError unless it is a positive, finite number."""
+    """Return the sample rate (Hz) or raise ValueError unless it is a positive, finite number.
+
+    >>> check_sample_rate(44100)
+    44100.0
+    """
     try:
         rate = float(sample_rate)
     except (TypeError, ValueError) as error:
@@ -84,7 +88,11 @@ def check_sample_rate(sample_rate: float) -> float:
 
 
 def check_count(value: int, name: str, minimum: int = 1) -> int:
-    """Return a whole number of at least `minimum`, or raise ValueError."""
+    """Return a whole number of at least `minimum`, or raise ValueError.
+
+    >>> check_count(3.0, "n_partials")
+    3
+    """
     if isinstance(value, bool) or not isinstance(value, int):
         try:
             whole = int(value)
@@ -120,6 +128,9 @@ def check_audio(audio: ArrayLike, name: str = "audio", *, allow_silence: bool = 
         name: what the caller calls it, for the message.
         allow_silence: whether all-zero sound is welcome.
         minimum: least number of samples.
+
+    >>> check_audio([0.0, 0.5]).shape
+    torch.Size([2])
     """
     tensor = as_tensor(audio, name)
     if tensor.ndim == 0:

@@ -33,6 +33,9 @@ class HarmonicControls(NamedTuple):
 
     f0_hz: (…, n_frames), Hz. amplitude: (…, n_frames), linear, of the whole sound.
     distribution: (…, n_frames, n_harmonics), how the amplitude is shared; sums to 1.
+
+    >>> HarmonicControls(torch.tensor([440.0]), torch.tensor([0.5]), torch.tensor([[0.7, 0.3]])).distribution
+    tensor([[0.7000, 0.3000]])
     """
 
     f0_hz: Tensor
@@ -163,6 +166,9 @@ def harmonic_controls(
         ValueError: shapes that do not agree, f0 negative, NaN or infinite values.
 
     Source: Engel et al., DDSP, 2020, section 3.2 and appendix B. Chapter: book/sines/harmonic.ipynb
+
+    >>> harmonic_controls([0.0], [[0.0, 0.0]], [440.0], sample_rate=16000).distribution
+    tensor([[0.5000, 0.5000]])
     """
     rate = check_sample_rate(sample_rate)
     f0, raw_shares = _check_pair(f0_hz, raw_distribution, rate, "raw_distribution")
@@ -278,6 +284,9 @@ class HarmonicSynth(nn.Module):
         ValueError: as `harmonic_synth`; no frame below Nyquist.
 
     Chapter: book/sines/fitting.ipynb
+
+    >>> HarmonicSynth([440.0], n_harmonics=4, n_samples=800, sample_rate=16000)().shape
+    torch.Size([800])
     """
 
     f0_hz: Tensor

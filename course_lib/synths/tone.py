@@ -21,6 +21,9 @@ class ToneControls(NamedTuple):
 
     f0_hz: (…, n_frames), Hz. amplitude: (…, n_frames), linear. distribution: (…, n_frames, n_harmonics), sums to 1.
     noise_magnitudes: (…, n_frames, n_bands), linear.
+
+    >>> ToneControls(torch.ones(9), torch.ones(9), torch.ones(9, 4), torch.ones(9, 2)).noise_magnitudes.shape
+    torch.Size([9, 2])
     """
 
     f0_hz: Tensor
@@ -103,6 +106,10 @@ def tone_controls(
         ValueError: as `harmonic_controls`; a number of raw numbers that is neither of the two.
 
     Source: Engel et al., DDSP, 2020, appendix B. Chapter: book/tone_transfer/decoder.ipynb
+
+    >>> raw, f0_hz = torch.zeros(10, 7), torch.full((10,), 440.0)
+    >>> tone_controls(raw, f0_hz, n_harmonics=4, n_bands=2, sample_rate=16000).noise_magnitudes.shape
+    torch.Size([10, 2])
     """
     numbers = as_tensor(raw, "raw")
     size = numbers.shape[-1] if numbers.ndim else 0
