@@ -47,7 +47,11 @@ def scale_inputs(f0_hz: ArrayLike, loudness_db: ArrayLike) -> Tensor:
 
 
 def stack(n_inputs: int, *, width: int, depth: int = 2) -> nn.Sequential:
-    """`depth` × (linear, layer norm, leaky ReLU)."""
+    """`depth` × (linear, layer norm, leaky ReLU).
+
+    >>> len(stack(n_inputs=2, width=8, depth=2))
+    6
+    """
     layers: list[nn.Module] = []
     for i in range(depth):
         layers += [nn.Linear(width if i else n_inputs, width), nn.LayerNorm(width), nn.LeakyReLU()]

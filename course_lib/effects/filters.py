@@ -82,7 +82,11 @@ def apply_response(audio: ArrayLike, response: ArrayLike) -> Tensor:
 
 
 def rfft_frequencies(*, n_samples: int, sample_rate: float) -> Tensor:
-    """Return the bin frequencies (Hz) that `apply_response` uses: n_samples + 1 of them, 0 … Nyquist."""
+    """Return the bin frequencies (Hz) that `apply_response` uses: n_samples + 1 of them, 0 … Nyquist.
+
+    >>> rfft_frequencies(n_samples=4, sample_rate=8000)
+    tensor([   0., 1000., 2000., 3000., 4000.])
+    """
     n = check_count(n_samples, "n_samples")
     return torch.linspace(0.0, check_sample_rate(sample_rate) / 2, n + 1)
 

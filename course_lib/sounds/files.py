@@ -161,7 +161,11 @@ def check_output(path: str | Path) -> Path:
 
 
 def blocks_at(audio: np.ndarray, *, sample_rate: int, new_rate: int) -> Iterator[np.ndarray]:
-    """Cut a sound (n_samples,) into blocks, resampled on the way where the two rates differ."""
+    """Cut a sound (n_samples,) into blocks, resampled on the way where the two rates differ.
+
+    >>> [len(block) for block in blocks_at(np.zeros(70000), sample_rate=16000, new_rate=16000)]
+    [65536, 4464]
+    """
     import soxr
 
     resample = None if new_rate == sample_rate else soxr.ResampleStream(sample_rate, new_rate, 1, dtype="float32")
