@@ -14,7 +14,8 @@ from torch import Tensor
 
 from course_lib.core.eager import is_eager
 
-PRECISIONS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+HALVES = (torch.float16, torch.bfloat16)
+PRECISIONS = (*HALVES, torch.float32, torch.float64)
 
 
 def as_tensor(value: Any, name: str) -> Tensor:
@@ -56,7 +57,7 @@ def _plain(value: Any) -> Any:
 
 def in_single(*tensors: Tensor) -> tuple[Tensor, ...]:
     """Return the tensors in float32 where they were float16 or bfloat16: for sums and angles, rounded at the end."""
-    return tuple(x.to(torch.promote_types(x.dtype, torch.float32)) for x in tensors)
+    return tuple([x.float() if x.dtype in HALVES else x for x in tensors])
 
 
 def check_eager(what: str, *tensors: Any) -> None:

@@ -10,6 +10,9 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
+_PLAIN = (Tensor, torch.nn.Parameter)
+_FAKE = torch._C._TorchDispatchModeKey.FAKE
+
 
 def is_eager(*tensors: Tensor) -> bool:
     """Return whether the values of all tensors are there to be read.
@@ -24,7 +27,10 @@ def is_eager(*tensors: Tensor) -> bool:
         return False
     if torch._C._functorch.peek_interpreter_stack() is not None or forward_ad._current_level >= 0:
         return False
-    if torch._C._get_dispatch_mode(torch._C._TorchDispatchModeKey.FAKE) is not None:
+    if torch._C._get_dispatch_mode(_FAKE) is not None:
         return False
     legacy = torch._C._functorch.is_legacy_batchedtensor  # gradients of a batch at once (`is_grads_batched`)
-    return all(type(x) in (Tensor, torch.nn.Parameter) and not x.is_meta and not legacy(x) for x in tensors)
+    for x in tensors:  # asked at every call of every function, so in no more steps than it needs
+        if type(x) not in _PLAIN or x.is_meta or legacy(x):
+            return False
+    return True
