@@ -30,6 +30,9 @@ def as_tensor(value: ArrayLike, name: str) -> Tensor:
 
     Raises:
         TypeError: not numeric, complex, or of a precision that nothing can be computed in.
+
+    >>> as_tensor([1, 2], "amplitude")
+    tensor([1., 2.])
     """
     try:
         tensor = value if isinstance(value, Tensor) else torch.as_tensor(_plain(value))
@@ -73,7 +76,11 @@ def check_eager(what: str, *tensors: Any) -> None:
 
 
 def check_sample_rate(sample_rate: float) -> float:
-    """Return the sample rate (Hz) or raise ValueError unless it is a positive, finite number."""
+    """Return the sample rate (Hz) or raise ValueError unless it is a positive, finite number.
+
+    >>> check_sample_rate(44100)
+    44100.0
+    """
     try:
         rate = float(sample_rate)
     except (TypeError, ValueError) as error:
@@ -84,7 +91,11 @@ def check_sample_rate(sample_rate: float) -> float:
 
 
 def check_count(value: int, name: str, minimum: int = 1) -> int:
-    """Return a whole number of at least `minimum`, or raise ValueError."""
+    """Return a whole number of at least `minimum`, or raise ValueError.
+
+    >>> check_count(3.0, "n_partials")
+    3
+    """
     if isinstance(value, bool) or not isinstance(value, int):
         try:
             whole = int(value)
@@ -99,7 +110,11 @@ def check_count(value: int, name: str, minimum: int = 1) -> int:
 
 
 def check_finite(tensor: Tensor, name: str) -> Tensor:
-    """Return the tensor, or raise ValueError where it holds NaN or infinity (the first place is named)."""
+    """Return the tensor, or raise ValueError where it holds NaN or infinity (the first place is named).
+
+    >>> check_finite(torch.zeros(2), "gain")
+    tensor([0., 0.])
+    """
     if not is_eager(tensor):
         return tensor
     if math.isfinite(float(tensor.detach().sum())):  # quicker; a sum that overflows is looked at closely
@@ -120,6 +135,9 @@ def check_audio(audio: ArrayLike, name: str = "audio", *, allow_silence: bool = 
         name: what the caller calls it, for the message.
         allow_silence: whether all-zero sound is welcome.
         minimum: least number of samples.
+
+    >>> check_audio([0.0, 0.5]).shape
+    torch.Size([2])
     """
     tensor = as_tensor(audio, name)
     if tensor.ndim == 0:
@@ -138,7 +156,11 @@ def check_audio(audio: ArrayLike, name: str = "audio", *, allow_silence: bool = 
 
 
 def check_frequency(frequency_hz: ArrayLike, name: str, sample_rate: float, *, below_nyquist: bool = False) -> Tensor:
-    """Return frequencies (Hz) as a tensor; raise ValueError if negative, not finite, or (optionally) too high."""
+    """Return frequencies (Hz) as a tensor; raise ValueError if negative, not finite, or (optionally) too high.
+
+    >>> check_frequency(440, "f0_hz", sample_rate=16000)
+    tensor(440.)
+    """
     tensor = as_tensor(frequency_hz, name)
     if tensor.numel() == 0:
         raise ValueError(f"{name} is empty: it needs at least one frame; got shape {tuple(tensor.shape)}")
@@ -165,7 +187,11 @@ def check_not_negative(tensor: Tensor, name: str, mend: str = "") -> Tensor:
 
 
 def check_leading(**axes: torch.Size) -> torch.Size:
-    """Return what leading (batch) axes broadcast to, or raise ValueError where they do not agree."""
+    """Return what leading (batch) axes broadcast to, or raise ValueError where they do not agree.
+
+    >>> check_leading(f0_hz=torch.Size([4]), amplitude=torch.Size([1]))
+    torch.Size([4])
+    """
     shapes = list(axes.values())
     if all(shape == shapes[0] for shape in shapes):  # as a rule; PyTorch's way to broadcast is a slow one
         return shapes[0]

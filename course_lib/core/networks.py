@@ -47,7 +47,11 @@ def scale_inputs(f0_hz: ArrayLike, loudness_db: ArrayLike) -> Tensor:
 
 
 def stack(n_inputs: int, *, width: int, depth: int = 2) -> nn.Sequential:
-    """`depth` × (linear, layer norm, leaky ReLU)."""
+    """`depth` × (linear, layer norm, leaky ReLU).
+
+    >>> len(stack(n_inputs=2, width=8, depth=2))
+    6
+    """
     layers: list[nn.Module] = []
     for i in range(depth):
         layers += [nn.Linear(width if i else n_inputs, width), nn.LayerNorm(width), nn.LeakyReLU()]
@@ -85,19 +89,31 @@ def run_gru(gru: nn.GRU, inputs: Tensor, state: Tensor | None = None) -> tuple[T
 
 
 def every_frame(vectors: Tensor, n_frames: int) -> Tensor:
-    """Repeat (batch, width) along the frames: (batch, n_frames, width)."""
+    """Repeat (batch, width) along the frames: (batch, n_frames, width).
+
+    >>> every_frame(torch.ones(2, 3), n_frames=5).shape
+    torch.Size([2, 5, 3])
+    """
     return vectors.unsqueeze(1).expand(-1, n_frames, -1)
 
 
 def check_instruments(config: Any) -> None:
-    """Keep a config's `instruments` as a tuple, as JSON gives a list; ValueError unless all names differ."""
+    """Keep a config's `instruments` as a tuple, as JSON gives a list; ValueError unless all names differ.
+
+    >>> from types import SimpleNamespace
+    >>> check_instruments(SimpleNamespace(instruments=("flute", "violin")))
+    """
     object.__setattr__(config, "instruments", tuple(config.instruments))
     if len(set(config.instruments)) < len(config.instruments):
         raise ValueError(f"instruments must be different names; got {config.instruments}")
 
 
 def instrument_indices(instruments: Sequence[str], known: Sequence[str]) -> Tensor:
-    """Rows of an embedding, (n,) int64: where each instrument stands among the known ones; ValueError lists them."""
+    """Rows of an embedding, (n,) int64: where each instrument stands among the known ones; ValueError lists them.
+
+    >>> instrument_indices(["violin"], known=("flute", "violin"))
+    tensor([1])
+    """
     unknown = [name for name in instruments if name not in known]
     if unknown:
         raise ValueError(f"there is no {unknown[0]!r} among the instruments; there are {', '.join(known) or 'none'}")

@@ -151,6 +151,10 @@ def listen(
             out of range, a negative fade.
 
     Chapter: book/intro.ipynb
+
+    >>> import torch
+    >>> listen(torch.zeros(800), sample_rate=16000)
+    <IPython.core.display.HTML object>
     """
     with needs_course("listen"):
         from IPython.display import HTML, display

@@ -104,6 +104,9 @@ def show_table(rows: Sequence[Mapping[str, object]], caption: str = "") -> None:
         ValueError: no rows, or rows with different columns.
 
     Chapter: book/midi_ddsp/inference.ipynb
+
+    >>> show_table([{"loss": "waveform", "finds 440 Hz": "no"}], "which loss finds it")
+    <IPython.core.display.HTML object>
     """
     with needs_course("show_table"):
         from IPython.display import HTML, display

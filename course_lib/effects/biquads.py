@@ -107,6 +107,9 @@ def pole_radius(a: ArrayLike) -> Tensor:
 
     Returns:
         (…), in float64: the larger root of z² + (a1/a0)·z + a2/a0 in size.
+
+    >>> pole_radius(torch.tensor([1.0, 0.0, 0.81]))
+    tensor(0.9000, dtype=torch.float64)
     """
     d = check_finite(as_tensor(a, "a"), "a").detach().double()
     half, product = d[..., 1] / d[..., 0] / 2.0, d[..., 2] / d[..., 0]
@@ -132,6 +135,9 @@ def stable_denominator(raw: ArrayLike) -> Tensor:
 
     Source: Nercessian, Sarroff & Werner, Lightweight and interpretable neural modeling of an audio distortion effect
     using hyperconditioned differentiable biquads, ICASSP 2021. Chapter: book/shaping/filters.ipynb
+
+    >>> stable_denominator(torch.zeros(2))
+    tensor([1., 0., 0.])
     """
     r = check_finite(as_tensor(raw, "raw"), "raw")
     if r.ndim < 1 or r.shape[-1] != 2:

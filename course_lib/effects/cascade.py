@@ -40,6 +40,10 @@ def biquad_response(b: ArrayLike, a: ArrayLike, frequencies_hz: ArrayLike, sampl
         ValueError: shapes that do not fit, NaN.
 
     Chapter: book/shaping/filters.ipynb
+
+    >>> b, a = torch.tensor([0.5, 0.5, 0.0]), torch.tensor([1.0, 0.0, 0.0])  # the mean of two samples
+    >>> biquad_response(b, a, torch.tensor([0.0, 4000.0]), sample_rate=16000).abs()
+    tensor([1.0000, 0.7071])
     """
     numerator, denominator = _biquads(b, a)
     f = check_finite(as_tensor(frequencies_hz, "frequencies_hz"), "frequencies_hz")
@@ -79,6 +83,10 @@ def filter_by_sampling(audio: ArrayLike, b: ArrayLike, a: ArrayLike, fft_size: i
 
     Source: Nercessian, Neural parametric equalizer matching using differentiable biquads, DAFx 2020.
     Chapter: book/shaping/filters.ipynb
+
+    >>> click, b, a = torch.eye(1, 4), torch.tensor([1.0, 0.0, 0.0]), torch.tensor([1.0, -0.5, 0.0])
+    >>> filter_by_sampling(click, b, a, fft_size=64).round(decimals=3)
+    tensor([[1.0000, 0.5000, 0.2500, 0.1250]])
     """
     x = check_audio(audio)
     numerator, denominator = _biquads(b, a)

@@ -32,6 +32,9 @@ class ParametricEQ(nn.Module):
         ValueError: a count below 0, a gain that is not positive.
 
     Chapter: book/shaping/filters.ipynb
+
+    >>> ParametricEQ(sample_rate=16000)(torch.zeros(800)).shape
+    torch.Size([800])
     """
 
     LOW_HZ, HIGH, Q_RANGE = 30.0, 0.475, (0.3, 8.0)  # HIGH is a share of the sample rate

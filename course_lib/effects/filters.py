@@ -67,6 +67,9 @@ def apply_response(audio: ArrayLike, response: ArrayLike) -> Tensor:
         ValueError: a response of another length, NaN, empty sound.
 
     Chapter: book/first_steps/what_is_ddsp.ipynb
+
+    >>> apply_response(torch.tensor([1.0, 0.0, 0.0]), torch.full((4,), 0.5)).round(decimals=3).abs()
+    tensor([0.5000, 0.0000, 0.0000])
     """
     x = check_audio(audio)
     h = check_finite(as_tensor(response, "response"), "response")
@@ -79,7 +82,11 @@ def apply_response(audio: ArrayLike, response: ArrayLike) -> Tensor:
 
 
 def rfft_frequencies(*, n_samples: int, sample_rate: float) -> Tensor:
-    """Return the bin frequencies (Hz) that `apply_response` uses: n_samples + 1 of them, 0 … Nyquist."""
+    """Return the bin frequencies (Hz) that `apply_response` uses: n_samples + 1 of them, 0 … Nyquist.
+
+    >>> rfft_frequencies(n_samples=4, sample_rate=8000)
+    tensor([   0., 1000., 2000., 3000., 4000.])
+    """
     n = check_count(n_samples, "n_samples")
     return torch.linspace(0.0, check_sample_rate(sample_rate) / 2, n + 1)
 
@@ -100,6 +107,10 @@ def lowpass(audio: ArrayLike, cutoff_hz: ArrayLike, *, sample_rate: float, order
         ValueError: as `lowpass_response` and `apply_response`.
 
     Chapter: book/first_steps/what_is_ddsp.ipynb
+
+    >>> tone = 0.5 * torch.sin(2 * torch.pi * 440.0 * torch.arange(8000) / 16000)
+    >>> round(float(lowpass(tone, 440.0, sample_rate=16000)[2000:6000].max() / 0.5), 2)  # −3 dB at the cutoff
+    0.71
     """
     x = check_audio(audio)
     cutoff = as_tensor(cutoff_hz, "cutoff_hz")

@@ -77,7 +77,11 @@ def zero_phase_response(magnitudes: ArrayLike) -> Tensor:
 
 
 def shape_noise(noise: Tensor, magnitudes: Tensor) -> Tensor:
-    """Send a noise (…, n_samples) through the filters of checked magnitudes (…, n_frames, n_bands)."""
+    """Send a noise (…, n_samples) through the filters of checked magnitudes (…, n_frames, n_bands).
+
+    >>> shape_noise(torch.ones(8), torch.ones(2, 3)).shape
+    torch.Size([8])
+    """
     n, n_frames, n_bands = (int(size) for size in (noise.shape[-1], *magnitudes.shape[-2:]))
     exact = magnitudes.to(noise)  # the FFT knows no half precision
     hop = -(-n // n_frames)
@@ -134,7 +138,11 @@ def _fast_length(n: int) -> int:
 
 
 def check_magnitudes(magnitudes: ArrayLike, frames: bool) -> Tensor:
-    """Magnitudes as a tensor, (…, n_bands) or (…, n_frames, n_bands), or ValueError."""
+    """Magnitudes as a tensor, (…, n_bands) or (…, n_frames, n_bands), or ValueError.
+
+    >>> check_magnitudes([0.5, 1.0], frames=False)
+    tensor([0.5000, 1.0000])
+    """
     m = check_finite(as_tensor(magnitudes, "magnitudes"), "magnitudes")
     shape = "(…, n_frames, n_bands) with at least one frame and" if frames else "(…, n_bands) with at least"
     if m.ndim < 1 + frames or m.shape[-1] < 2 or (frames and m.shape[-2] < 1):

@@ -65,6 +65,10 @@ def gain_to_level(sounds: list[Tensor], sample_rate: float, *, level_db: float) 
         ValueError: no sound, or one that is empty, NaN or infinite.
 
     Chapter: book/notation.ipynb
+
+    >>> tone = 0.5 * torch.sin(2 * torch.pi * 440.0 * torch.arange(8000) / 16000)
+    >>> round(gain_to_level([tone], sample_rate=16000, level_db=-20.0), 3)
+    0.283
     """
     if not sounds:
         raise ValueError("gain_to_level needs at least one sound; got none")
@@ -94,6 +98,9 @@ def fade_cuts(audio: ArrayLike, sample_rate: float, *, fade_s: float = 0.01) -> 
         ValueError: empty, NaN or infinite sound, or a negative time.
 
     Chapter: book/notation.ipynb
+
+    >>> fade_cuts(torch.ones(8000), sample_rate=16000)[[0, 4000]]
+    tensor([0., 1.])
     """
     sound = check_audio(audio)
     if not (math.isfinite(fade_s) and fade_s >= 0):

@@ -72,6 +72,9 @@ def reverb(audio: ArrayLike, impulse_response: ArrayLike) -> Tensor:
         ValueError: as `fft_convolve`.
 
     Source: Engel et al., DDSP, 2020, section 3.3. Chapter: book/shaping/room.ipynb
+
+    >>> reverb(torch.tensor([1.0, 0.0, 0.0]), torch.tensor([9.0, 0.0, 0.25]))  # tap 0 is taken as 0
+    tensor([1.0000, 0.0000, 0.2500])
     """
     x, h = check_audio(audio), check_audio(impulse_response, "impulse_response")
     room = torch.cat([torch.zeros_like(h[..., :1]), h[..., 1:]], -1)
@@ -98,6 +101,9 @@ def decaying_impulse_response(
         ValueError: a decay time that is not above 0, NaN.
 
     Source: Moorer, About this reverberation business, 1979. Chapter: book/shaping/room.ipynb
+
+    >>> decaying_impulse_response(0.5, -12.0, n_taps=800, sample_rate=16000).shape
+    torch.Size([800])
     """
     rate, n = check_sample_rate(sample_rate), check_count(n_taps, "n_taps", minimum=2)
     decay = check_finite(as_tensor(rt60_s, "rt60_s"), "rt60_s")
@@ -132,6 +138,9 @@ class Reverb(nn.Module):
         ValueError: fewer than two taps.
 
     Source: Engel et al., DDSP, 2020, section 3.3. Chapter: book/shaping/room.ipynb
+
+    >>> Reverb(n_taps=800)(torch.zeros(100)).shape
+    torch.Size([100])
     """
 
     def __init__(self, n_taps: int, *, initial: float = 1e-3, generator: torch.Generator | None = None) -> None:
@@ -164,6 +173,9 @@ class DecayReverb(nn.Module):
         ValueError: as `decaying_impulse_response`.
 
     Chapter: book/shaping/room.ipynb
+
+    >>> DecayReverb(n_taps=800, sample_rate=16000)(torch.zeros(100)).shape
+    torch.Size([100])
     """
 
     def __init__(self, *, n_taps: int, sample_rate: float, rt60_s: float = 0.5, gain_db: float = -12.0) -> None:

@@ -122,6 +122,10 @@ def shoebox_impulse_response(
 
     Source: Allen & Berkley, Image method for efficiently simulating small-room acoustics, 1979.
     Chapter: book/shaping/room.ipynb
+
+    >>> room = shoebox_impulse_response((5, 4, 3), (1, 1, 1), (3, 2, 1), 0.8, n_taps=800, sample_rate=16000)
+    >>> room.shape, float(room[0].round(decimals=3))
+    (torch.Size([800]), 1.0)
     """
     n, rate = check_count(n_taps, "n_taps", minimum=2), check_sample_rate(sample_rate)
     points = (("size_m", size_m), ("source_m", source_m), ("listener_m", listener_m))

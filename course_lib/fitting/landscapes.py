@@ -94,6 +94,13 @@ def gradient_over_frequency(loss: Loss, target: ArrayLike, frequencies_hz: Array
         ValueError: as `loss_over_frequency`.
 
     Chapter: book/sines/frequency_is_hard.ipynb
+
+    >>> from functools import partial
+    >>> from course_lib import sinusoid, spectral_transport_loss
+    >>> loss = partial(spectral_transport_loss, sample_rate=16000)
+    >>> target = sinusoid(440.0, 0.5, n_samples=1000, sample_rate=16000)
+    >>> gradient_over_frequency(loss, target, [300.0, 600.0], sample_rate=16000).sign()
+    tensor([-1.,  1.])
     """
     x, f, rate = _check(target, frequencies_hz, sample_rate)
     slopes = []

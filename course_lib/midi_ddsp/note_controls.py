@@ -227,6 +227,10 @@ def extract_expression(
         ValueError: shapes that do not fit, notes that are no notes, an unknown variant.
 
     Source: Wu et al., MIDI-DDSP, 2022, section 3.2. Chapter: book/midi_ddsp/knobs.ipynb
+
+    >>> controls = ToneControls(torch.full((50,), 440.0), torch.ones(50), torch.ones(50, 60) / 60, torch.ones(50, 65))
+    >>> extract_expression(controls, [(0.0, 0.2, 69)]).shape
+    torch.Size([1, 6])
     """
     _check_variant(variant)
     check_eager("extract_expression cuts a sound into its notes", *controls)

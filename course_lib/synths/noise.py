@@ -26,6 +26,9 @@ def noise_controls(raw_magnitudes: ArrayLike, bias: float = -5.0) -> Tensor:
         ValueError: NaN or infinite values.
 
     Source: Engel et al., DDSP, 2020, appendix B. Chapter: book/shaping/noise.ipynb
+
+    >>> noise_controls([[5.0, -100.0]]).round(decimals=3)
+    tensor([[0.4050, 0.0000]])
     """
     given = check_finite(as_tensor(raw_magnitudes, "raw_magnitudes"), "raw_magnitudes")
     (raw,) = in_single(given)
@@ -54,6 +57,9 @@ def filtered_noise(magnitudes: ArrayLike, n_samples: int, generator: torch.Gener
         ValueError: negative or NaN magnitudes, fewer than two bands, more frames than samples.
 
     Source: Engel et al., DDSP, 2020, section 3.2 and appendix B. Chapter: book/shaping/noise.ipynb
+
+    >>> filtered_noise(torch.ones(10, 5), n_samples=800).shape
+    torch.Size([800])
     """
     m = check_magnitudes(magnitudes, frames=True)
     n = check_count(n_samples, "n_samples", minimum=m.shape[-2])

@@ -89,6 +89,9 @@ class Oscillator(nn.Module):
         ValueError: as `sinusoid`, or an unknown name in `learn`.
 
     Chapter: book/sines/oscillator.ipynb
+
+    >>> Oscillator(440.0, 0.5, n_samples=800, sample_rate=16000)().shape
+    torch.Size([800])
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""What a type checker sees of the library: right calls pass, mistakes are found at their lines, little stays open."""
+"""What a type checker sees of the library: right calls pass, mistakes are found at their lines."""
 
 from __future__ import annotations
 

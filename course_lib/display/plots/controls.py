@@ -40,6 +40,9 @@ def plot_envelopes(
         ValueError: NaN, more than two axes, a duration that is not positive.
 
     Chapter: book/sines/oscillator.ipynb
+
+    >>> plot_envelopes([0.0, 1.0, 0.5], duration_s=2.0).get_ylabel()
+    'amplitude'
     """
     if not duration_s > 0:
         raise ValueError(f"duration_s must be positive; got {duration_s!r}")
@@ -85,6 +88,12 @@ def plot_controls(
         ValueError: controls of more than one sound.
 
     Chapter: book/midi_ddsp/inference.ipynb
+
+    >>> import torch
+    >>> from course_lib.synths.tone import ToneControls
+    >>> controls = ToneControls(torch.full((9,), 440.0), torch.ones(9), torch.ones(9, 4) / 4, torch.ones(9, 2))
+    >>> len(plot_controls(controls))
+    4
     """
     with needs_course("plot_controls"):
         import matplotlib.pyplot as plt

@@ -49,6 +49,9 @@ def plot_loss_landscape(
         ValueError: lengths that differ, fewer than three points, NaN.
 
     Chapter: book/sines/frequency_is_hard.ipynb
+
+    >>> plot_loss_landscape([100.0, 200.0, 300.0], [1.0, 0.2, 0.8]).get_xlabel()
+    'frequency (Hz)'
     """
     x = as_numpy(check_finite(as_tensor(values, "values"), "values"))
     several = isinstance(losses, Mapping) and len(losses) > 1
@@ -108,6 +111,10 @@ def plot_history(
         ValueError: an empty history, an unknown parameter (lists the names).
 
     Chapter: book/first_steps/gain.ipynb
+
+    >>> from course_lib import History
+    >>> plot_history(History(losses=[1.0, 0.5, 0.2])).get_ylabel()
+    'loss'
     """
     if not history.losses:
         raise ValueError("the history is empty: run fit first")
@@ -147,6 +154,11 @@ def animate_history(history: History, target: ArrayLike, sample_rate: float) -> 
         ValueError: an empty history, sounds in a batch, a target of another length.
 
     Chapter: book/sines/fitting.ipynb
+
+    >>> from course_lib import History
+    >>> history = History(losses=[1.0], steps=[0], sounds=[torch.zeros(4096)])
+    >>> animate_history(history, torch.ones(4096), sample_rate=16000).kind
+    'history'
     """
     from course_lib.display.figures.history import BANDS, CURVE, EXCERPT_S, LEVEL_DB, RECORDS
     from course_lib.display.figures.kit.data import as_flac

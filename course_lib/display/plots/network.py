@@ -54,6 +54,9 @@ def plot_network(
         ValueError: no module, no inputs, or inputs that the module cannot run on.
 
     Chapter: book/tone_transfer/decoder.ipynb
+
+    >>> import torch
+    >>> ax = plot_network(nn.Linear(2, 1), {"x": torch.zeros(1, 2)})
     """
     parts = network_parts(module, inputs, output)
     rows = _rows(parts)

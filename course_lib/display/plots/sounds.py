@@ -40,6 +40,10 @@ def plot_waveform(
         ValueError: empty sound, NaN, a sample rate that is not positive, nothing between start and end.
 
     Chapter: book/first_steps/pytorch_for_sound.ipynb
+
+    >>> import torch
+    >>> plot_waveform(torch.ones(2000), sample_rate=16000).get_xlabel()
+    'time (s)'
     """
     rate = check_sample_rate(sample_rate)
     ax = axes_or_new(ax)
@@ -85,6 +89,10 @@ def plot_spectrogram(
         ValueError: empty sound, NaN, a sample rate that is not positive.
 
     Chapter: book/sines/sinusoidal_modelling.ipynb
+
+    >>> import torch
+    >>> plot_spectrogram(torch.ones(2000), sample_rate=16000).get_ylabel()
+    'frequency (Hz)'
     """
     rate = check_sample_rate(sample_rate)
     magnitude = as_numpy(stft_magnitude(check_audio(sound).squeeze(), fft_size))
@@ -134,6 +142,10 @@ def plot_spectrum(
         ValueError: empty sound, NaN, a sample rate that is not positive.
 
     Chapter: book/sines/additive.ipynb
+
+    >>> import torch
+    >>> plot_spectrum(torch.ones(2000), sample_rate=16000).get_xlabel()
+    'frequency (Hz)'
     """
     rate = check_sample_rate(sample_rate)
     ax, top = axes_or_new(ax), -np.inf

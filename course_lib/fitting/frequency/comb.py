@@ -54,6 +54,11 @@ def fit_f0(
 
     Source: quantiles as in Bonneel et al., Sliced and Radon Wasserstein barycenters, 2015; Golub and Pereyra, 1973.
     Chapter: book/sines/escaping_minima.ipynb
+
+    >>> from course_lib import harmonic_synth
+    >>> target = harmonic_synth([440.0], [0.5], [[0.7, 0.3]], n_samples=1000, sample_rate=16000)
+    >>> round(float(fit_f0(target, 130.0, sample_rate=16000, n_partials=2).hz))
+    440
     """
     steps = check_count(steps, "steps", minimum=0)
     trials = check_trials(target, start_hz, sample_rate)

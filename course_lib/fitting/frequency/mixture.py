@@ -42,6 +42,11 @@ def fit_sinusoids(
 
     Source: greedy pursuit with joint refinement, Li and Stoica, Efficient mixed-spectrum estimation, 1996 (RELAX).
     Chapter: book/sines/many_sines.ipynb
+
+    >>> from course_lib import additive_synth
+    >>> target = additive_synth([[440.0, 700.0]], [[0.5, 0.3]], n_samples=1000, sample_rate=16000)
+    >>> fit_sinusoids(target, [300.0, 900.0], sample_rate=16000).hz.round()
+    tensor([440., 700.])
     """
     trials = check_trials(target, start_hz, sample_rate, components=True)
     sound, start, rate = trials.sound, trials.start, trials.sample_rate

@@ -24,6 +24,12 @@ class FrequencyFit(NamedTuple):
     hz, amplitude, phase: (…), Hz, linear, radians in (−π, π]; all three (…, n_partials) from `fit_sinusoids`, and the
     last two from `fit_f0`. history: one loss a step, mean over the trials, and parameters["hz"] (n_steps + 1, …),
     the way there.
+
+    >>> from course_lib import fit_frequency, sinusoid
+    >>> target = sinusoid(440.0, 0.5, n_samples=1000, sample_rate=16000)
+    >>> found = fit_frequency(target, 300.0, sample_rate=16000)
+    >>> round(float(found.hz)), round(float(found.amplitude), 2)
+    (440, 0.5)
     """
 
     hz: Tensor

@@ -106,6 +106,9 @@ def autocorrelation_loss(
             reduction.
 
     Chapter: book/sines/escaping_minima.ipynb
+
+    >>> autocorrelation_loss(torch.ones(64), 0.5 * torch.ones(64), lag_width=4.0)
+    tensor(0.)
     """
     p, t = check_sounds(prediction, target)
     check_reduction(reduction)

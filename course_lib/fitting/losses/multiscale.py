@@ -38,6 +38,9 @@ def multiscale_spectral_loss(
         ValueError: shapes that differ, no sizes, NaN or infinite samples, empty sound, an unknown reduction.
 
     Source: Engel et al., DDSP, 2020, section 4.2.1. Chapter: book/sines/harmonic.ipynb
+
+    >>> multiscale_spectral_loss(torch.ones(256), torch.ones(256), fft_sizes=(64,))
+    tensor(0.)
     """
     p, t = check_sounds(prediction, target)
     check_fft_sizes(fft_sizes)

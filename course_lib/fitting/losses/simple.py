@@ -57,6 +57,9 @@ def spectral_l1(
             reduction.
 
     Chapter: book/first_steps/gain.ipynb
+
+    >>> spectral_l1(torch.zeros(256), torch.zeros(256))
+    tensor(0.)
     """
     p, t = check_sounds(prediction, target)
     check_reduction(reduction)

@@ -28,6 +28,9 @@ def stft_magnitude(audio: ArrayLike, fft_size: int) -> Tensor:
         ValueError: a size that 4 does not divide, NaN, empty sound.
 
     Chapter: book/sines/frequency_is_hard.ipynb
+
+    >>> stft_magnitude(torch.zeros(256), fft_size=64).shape
+    torch.Size([33, 17])
     """
     x = check_audio(audio)
     check_fft_size(fft_size)

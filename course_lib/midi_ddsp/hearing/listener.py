@@ -70,6 +70,10 @@ def hear(
             f0_hz of the wrong length.
 
     Chapter: book/midi_ddsp/inference.ipynb
+
+    >>> tone = 0.5 * torch.sin(2 * torch.pi * 440.0 * torch.arange(8000) / 16000)
+    >>> hear(tone, sample_rate=16000, notes=[(0.0, 0.5, 69)]).expression.shape
+    torch.Size([1, 6])
     """
     model = load_inference()[0] if network is None else network
     c = model.config

@@ -45,7 +45,11 @@ def pan_gain(pan: ArrayLike) -> Tensor:
 
 
 def even_pans(n_voices: int, *, width: float = WIDTH) -> Tensor:
-    """Return places from left to right, as far apart as possible: (n_voices,), −width … width; one stands in front."""
+    """Return places from left to right, as far apart as possible: (n_voices,), −width … width; one stands in front.
+
+    >>> even_pans(3)
+    tensor([-0.8000,  0.0000,  0.8000])
+    """
     n = check_count(n_voices, "n_voices")
     if not 0 <= width <= 1:
         raise ValueError(f"width must lie between 0 (all in one place) and 1; got {width!r}")

@@ -42,6 +42,9 @@ def perform(notes: Notes, instrument: str, *, seed: int | None = None, players: 
         ValueError: invalid notes, an unknown instrument.
 
     Source: Wu et al., MIDI-DDSP, 2022. Chapter: book/midi_ddsp/taste.ipynb
+
+    >>> perform([(0.0, 0.5, 69)], "violin").shape
+    torch.Size([1, 6])
     """
     model = (players or load_players()).expression
     generator = None if seed is None else torch.Generator().manual_seed(seed)
@@ -74,6 +77,10 @@ def play(
         ValueError: no notes, not exactly one row of expression a note, an unknown instrument.
 
     Source: Wu et al., MIDI-DDSP, 2022. Chapter: book/midi_ddsp/playing.ipynb
+
+    >>> notes = [(0.0, 0.5, 69)]
+    >>> play(notes, perform(notes, "violin"), "violin").distribution.shape
+    torch.Size([250, 60])
     """
     stretches = play_stretches(notes, expression, instrument, seed=seed, players=players, n_frames=n_frames)
     return join_stretches(list(stretches))
@@ -131,6 +138,10 @@ def synthesise(controls: ToneControls, *, seed: int = 0, sample_rate: int = 16_0
         (n_frames · hop,).
 
     Chapter: book/midi_ddsp/playing.ipynb
+
+    >>> controls = ToneControls(torch.full((50,), 440.0), torch.ones(50), torch.ones(50, 60) / 60, torch.ones(50, 65))
+    >>> synthesise(controls).shape
+    torch.Size([3200])
     """
     length = round(STRETCH_S * sample_rate / hop)
     n_frames = controls.f0_hz.shape[-1]
@@ -159,6 +170,10 @@ def stream(
         ValueError: as `play`, before the first stretch.
 
     Chapter: book/midi_ddsp/end_to_end.ipynb
+
+    >>> notes = [(0.0, 0.5, 69)]
+    >>> sum(len(piece) for piece in stream(notes, perform(notes, "violin"), "violin"))
+    16000
     """
     players = players or load_players()
     c = players.synthesis.config
