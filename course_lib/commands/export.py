@@ -1,4 +1,4 @@
-"""`python -m course_lib export mine.safetensors OUT.onnx`: an instrument for programs that are not written in Python."""
+"""`python -m course_lib export mine.safetensors OUT.onnx`: an instrument for programs that are not in Python."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def add(commands: Any) -> None:
         "--part",
         choices=PARTS,
         default="instrument",
-        help="instrument: whole phrases become sound; decoder: controls for a synthesizer of your own, in blocks of any "
-        "size, as they come",
+        help="instrument: whole phrases become sound; decoder: controls for a synthesizer of your own, in blocks of "
+        "any size, as they come",
     )
     e.add_argument(
         "--no-check",

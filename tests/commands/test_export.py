@@ -17,11 +17,11 @@ from course_lib.__main__ import main
 from course_lib.analysis.recordings import read_recording
 from course_lib.synths.noise import white_noise
 from course_lib.synths.tone import ToneControls
-from course_lib.tone_transfer import ToneTransfer, TransferConfig, load_instrument, save_instrument
-from course_lib.tone_transfer import exporting
+from course_lib.tone_transfer import ToneTransfer, TransferConfig, exporting, load_instrument, save_instrument
 from course_lib.tone_transfer.checkpoint import instrument_names
 from course_lib.tone_transfer.exporting import check as checking
 from course_lib.tone_transfer.exporting.parts import describe_file, ports
+from course_lib.tone_transfer.exporting.program import InstrumentProgram
 from tests.helpers import ROOT
 
 onnx_only = pytest.mark.skipif(
@@ -35,15 +35,23 @@ def small(seed: int = 0, **without: bool) -> ToneTransfer:
     """An instrument of odd sizes: bands longer than a hop, a room that ends within one."""
     torch.manual_seed(seed)
     config = TransferConfig(
-        8000, 500, n_harmonics=5, n_bands=30, width=8, hidden=12, reverb_taps=133, **without  # type: ignore[arg-type]
+        8000,
+        500,
+        n_harmonics=5,
+        n_bands=30,
+        width=8,
+        hidden=12,
+        reverb_taps=133,
+        **without,  # type: ignore[arg-type]
     )
     model = ToneTransfer(config).eval()
     with torch.no_grad():
-        for name, p in model.named_parameters():
+        for p in model.decoder.parameters():
             if p.ndim > 1:
                 p.mul_(2)
-            elif "impulse" in name:
-                p.mul_(100)
+        model.decoder.raw.bias[1 + config.n_harmonics :] += 5.0  # a noise that is heard
+        if model.reverb is not None:
+            model.reverb.impulse_response.mul_(100)
     return model
 
 
@@ -60,12 +68,15 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """Files by instrument, part and suffix, each made once, with the model."""
     folder, made = tmp_path_factory.mktemp("exported"), {}
 
-    def export(name: str, part: str, suffix: str) -> tuple[ToneTransfer, checking.Run]:
+    def export(name: str, part: str, suffix: str) -> tuple[ToneTransfer, checking.Run, Path]:
         if (name, part, suffix) not in made:
-            model, facts = (small(), {"instrument": "small"}) if name == "small" else load_instrument(name)
-            path = folder / f"{name}-{part}{suffix}"
-            exporting.export_instrument(model, facts, path, part, check=False)
-            made[name, part, suffix] = model, checking.open_file(path)
+            path, source = folder / f"{name}-{part}{suffix}", name
+            if name == "small":
+                source = str(folder / "small.safetensors")
+                save_instrument(source, small(), {"instrument": "small"})
+            assert main(["export", source, str(path), "--part", part, "--no-check"]) == 0
+            model = load_instrument(source)[0]
+            made[name, part, suffix] = model, checking.open_file(path), path
         return made[name, part, suffix]
 
     return export
@@ -75,7 +86,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Any:
 @pytest.mark.parametrize("name", instrument_names())
 @torch.no_grad()
 def test_the_decoder_of_each_instrument_is_the_librarys(exported: Any, name: str, suffix: str) -> None:
-    model, run = exported(name, "decoder", suffix)
+    model, run, _ = exported(name, "decoder", suffix)
     given = curves(130, 250, batch=2)
     wanted, last = model.controls_and_state(**given, state=torch.zeros(1, 2, model.config.hidden))
     made = run({**given, "state": torch.zeros(1, 2, model.config.hidden)})
@@ -88,22 +99,22 @@ def test_the_decoder_of_each_instrument_is_the_librarys(exported: Any, name: str
 @pytest.mark.parametrize("suffix", SUFFIXES)
 @torch.no_grad()
 def test_blocks_of_any_size_are_one_sound(exported: Any, suffix: str) -> None:
-    _, run = exported("small", "decoder", suffix)
-    given, whole, state = curves(40, 500), torch.zeros(1, 1, 12), torch.zeros(1, 1, 12)
-    once, blocks = run({**given, "state": whole}), []
+    _, run, _ = exported("violin", "decoder", suffix)
+    given, state, blocks = curves(40, 250), torch.zeros(1, 1, 128), []
+    once = run({**given, "state": state})
     for at in (slice(0, 1), slice(1, 2), slice(2, 19), slice(19, 40)):
         blocks.append(run({**{key: value[:, at] for key, value in given.items()}, "state": state}))
         state = blocks[-1]["next_state"]
     for control in CONTROLS:
-        torch.testing.assert_close(torch.cat([b[control] for b in blocks], 1), once[control], atol=1e-6, rtol=0)
-    torch.testing.assert_close(state, once["next_state"], atol=1e-6, rtol=0)
+        torch.testing.assert_close(torch.cat([b[control] for b in blocks], 1), once[control], atol=1e-5, rtol=0)
+    torch.testing.assert_close(state, once["next_state"], atol=1e-4, rtol=0)
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
 @pytest.mark.parametrize("n_frames", [3, 90])
 @torch.no_grad()
 def test_the_sound_is_the_librarys(exported: Any, suffix: str, n_frames: int) -> None:
-    model, run = exported("small", "instrument", suffix)
+    model, run, _ = exported("small", "instrument", suffix)
     given, n = curves(n_frames, 500, batch=2), n_frames * 16
     noise = white_noise((2, n), torch.Generator().manual_seed(3), given["f0_hz"])
     made = run({**given, "white_noise": noise})
@@ -116,7 +127,7 @@ def test_the_sound_is_the_librarys(exported: Any, suffix: str, n_frames: int) ->
 @onnx_only
 @torch.no_grad()
 def test_the_phase_is_exact_after_a_minute(exported: Any) -> None:
-    model, run = exported("violin", "instrument", ".onnx")
+    model, run, _ = exported("violin", "instrument", ".onnx")
     for n_frames in (250, 15_000):
         given = curves(n_frames, 250)
         noise = white_noise((1, n_frames * 64), None, given["f0_hz"])
@@ -134,25 +145,32 @@ def test_it_is_the_network_that_makes_rounding_grow() -> None:
     heard = [read_recording(path, 16_000, 250) for path in paths]
     f0, loudness = (torch.cat([getattr(h, name) for h in heard])[:5000] for name in ("f0_hz", "loudness_db"))
     one, other = model.controls(f0, loudness), double.controls(f0.double(), loudness.double())
-    for first, last, low, high in ((0, 250, -200, -100), (4000, 5000, -60, 0)):
+    for first, last, low, high in ((0, 250, -200, -100), (1000, 5000, -60, 0)):
         error = checking.difference_db(one.distribution[first:last], other.distribution[first:last])
         assert low < error < high, (first, last, error)
 
 
-@pytest.mark.parametrize("suffix", SUFFIXES)
 @pytest.mark.parametrize("part", ["noise", "reverb", "loudness"])
-def test_an_instrument_without_a_part_has_no_port_for_it(tmp_path: Path, part: str, suffix: str) -> None:
-    if suffix == ".pt2" and part != "noise":
-        pytest.skip("one is enough: each takes seconds")
+@torch.no_grad()
+def test_an_instrument_without_a_part_has_no_port_for_it(part: str) -> None:
     model = small(1, **{f"use_{part}": False})
-    result = exporting.export_instrument(model, {}, tmp_path / f"x{suffix}")
-    assert result is not None and result.worst_db < -100
     inputs, outputs = ([port.name for port in some] for some in ports(model.config, "instrument"))
     assert ("white_noise" in inputs) == ("noise" in outputs) == ("noise_magnitudes" in outputs) == (part != "noise")
     assert ("room" in outputs) == (part != "reverb")
+    given = curves(30, 500)
+    noise = [white_noise((1, 480), None, given["f0_hz"])] * (part != "noise")
+    made = dict(zip(outputs, InstrumentProgram(model)(*given.values(), *noise), strict=True))
+    torch.testing.assert_close(made["sound"], model(**given), atol=2e-6, rtol=0)
 
 
-def test_the_facts_travel_in_the_file(tmp_path: Path) -> None:
+@onnx_only
+@pytest.mark.parametrize("part", ["noise", "reverb", "loudness"])
+def test_onnx_of_an_instrument_without_a_part(tmp_path: Path, part: str) -> None:
+    result = exporting.export_instrument(small(1, **{f"use_{part}": False}), {}, tmp_path / "x.onnx")
+    assert result is not None and result.worst_db < -100
+
+
+def test_the_facts_that_travel_in_the_file() -> None:
     model, facts = load_instrument("violin")
     told = describe_file(model.config, facts, "decoder")
     assert (told["sample_rate"], told["hop"], told["instrument"]) == ("16000", "64", "violin")
@@ -170,7 +188,9 @@ def test_the_onnx_file_explains_itself(tmp_path: Path, capsys: pytest.CaptureFix
     out = tmp_path / "violin.onnx"
     assert main(["export", "violin", str(out), "--part", "decoder"]) == 0
     assert list(tmp_path.iterdir()) == [out]
-    said = re.search(r"violin, decoder, 0\.7 MB; error of the controls (-\d+) dB \(at most -80 dB\);", capsys.readouterr().out)
+    said = re.search(
+        r"violin, decoder, 0\.7 MB; error of the controls (-\d+) dB \(at most -80 dB\);", capsys.readouterr().out
+    )
     assert said and float(said[1]) < -95
     model = onnx.load(out)
     found = {entry.key: entry.value for entry in model.metadata_props}
@@ -188,12 +208,10 @@ def load_and_config(name: str) -> tuple[TransferConfig, dict[str, Any]]:
     return model.config, facts
 
 
-def test_the_pt2_file_runs_where_this_library_is_not(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    save_instrument(tmp_path / "small.safetensors", small(), {"instrument": "small"})
-    out = tmp_path / "small.pt2"
-    assert main(["export", str(tmp_path / "small.safetensors"), str(out)]) == 0
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["small.pt2", "small.safetensors"]
-    assert re.search(r"small, instrument, .* of the sound (-\d+) dB", capsys.readouterr().out)
+def test_the_pt2_file_runs_where_this_library_is_not(exported: Any, tmp_path: Path) -> None:
+    model, _, out = exported("small", "instrument", ".pt2")
+    checked = checking.check_file(out, model, "instrument", {})
+    assert checked.worst_db < -100 and checked.sound_db is not None
     script = f"""
 import json, sys, torch
 found = {{"facts.json": ""}}

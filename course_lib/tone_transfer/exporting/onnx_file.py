@@ -113,7 +113,9 @@ def sounds(g: Graph, model: ToneTransfer, given: Controls, controls: Controls) -
     parts = {"harmonic": _harmonics(g, given["f0_hz"], controls, hop, c.n_harmonics, c.sample_rate)}
     dry = parts["harmonic"]
     if c.use_noise:
-        parts["noise"] = _noise(g, given["white_noise"].reshape(0, -1, hop), controls["noise_magnitudes"], hop, c.n_bands)
+        parts["noise"] = _noise(
+            g, given["white_noise"].reshape(0, -1, hop), controls["noise_magnitudes"], hop, c.n_bands
+        )
         dry = dry + parts["noise"]
     if model.reverb is not None:
         g.group = "room"

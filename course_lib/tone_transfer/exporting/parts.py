@@ -43,7 +43,10 @@ def ports(config: TransferConfig, part: str) -> tuple[list[Port], list[Port]]:
         inputs += [Port("state", state, remembered)]
         return inputs, [*controls, Port("next_state", state, "the state for the frames that follow")]
     sound = ("batch", f"{hop}*n_frames")
-    outputs = [Port("sound", sound, "all parts together; may go beyond 1"), Port("harmonic", sound, "what has the pitch")]
+    outputs = [
+        Port("sound", sound, "all parts together; may go beyond 1"),
+        Port("harmonic", sound, "what has the pitch"),
+    ]
     if c.use_noise:
         inputs += [Port("white_noise", sound, "any white noise of mean 0 and RMS 1: one seed is one sound")]
         outputs += [Port("noise", sound, "the filtered noise")]

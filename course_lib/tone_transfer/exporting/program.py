@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import math
 from pathlib import Path
 from typing import Any
@@ -84,10 +85,11 @@ class InstrumentProgram(nn.Module):
     def forward(self, f0_hz: Tensor, loudness_db: Tensor, white_noise: Tensor | None = None) -> tuple[Tensor, ...]:
         start = f0_hz.new_zeros(1, f0_hz.shape[0], self.config.hidden)
         *controls, _ = self.decoder(f0_hz, loudness_db, start)
-        parts = [self.harmonics(f0_hz, controls[0].unsqueeze(-1) * controls[1])]  # each (batch, n_frames, hop)
+        dry = self.harmonics(f0_hz, controls[0].unsqueeze(-1) * controls[1])
+        parts = [dry]  # each (batch, n_frames, hop)
         if white_noise is not None:
             parts.append(self.noise(white_noise.unflatten(-1, (-1, self.hop)), controls[2]))
-        dry = sum(parts)
+            dry = dry + parts[-1]
         if self.config.use_reverb:
             before = nn.functional.pad(dry.transpose(1, 2), (self.room.shape[-1] - 1, 0))
             parts.append(nn.functional.conv1d(before, self.room).transpose(1, 2))
@@ -120,8 +122,8 @@ class InstrumentProgram(nn.Module):
         held = torch.cat([magnitudes, magnitudes[:, -1:]], 1)
         blocks = ((pieces @ self.analysis) * (held @ self.gains) @ self.synthesis).unflatten(-1, (-1, self.hop))
         most = blocks.shape[2] - 1
-        total = sum(nn.functional.pad(blocks[:, :, c], (0, 0, c, most - c)) for c in range(most + 1))
-        return total[:, 1 + self.lead : -1 - self.lead]
+        later = [nn.functional.pad(blocks[:, :, c], (0, 0, c, most - c)) for c in range(most + 1)]
+        return torch.stack(later).sum(0)[:, 1 + self.lead : -1 - self.lead]
 
 
 def write_program(path: Path, model: ToneTransfer, part: str, facts: dict[str, str]) -> None:
@@ -130,16 +132,14 @@ def write_program(path: Path, model: ToneTransfer, part: str, facts: dict[str, s
     Raises:
         ValueError: a PyTorch that cannot export it.
     """
-    import json
-
     program = (DecoderProgram if part == "decoder" else InstrumentProgram)(model).eval()
     inputs, _ = ports(model.config, part)
     axes = {"batch": torch.export.Dim("batch", min=1, max=4096)}
     axes["n_frames"] = n_frames = torch.export.Dim("n_frames", min=FEWEST_FRAMES[part], max=LONGEST_FRAMES)
     hop = model.config.sample_rate // model.config.frame_rate
     axes[f"{hop}*n_frames"] = hop * n_frames
-    sizes: dict[Any, int] = {"batch": 3, "n_frames": 7, f"{hop}*n_frames": 7 * hop}
-    example = tuple(torch.ones([sizes.get(size, size) for size in port.shape]) for port in inputs)
+    sizes = {"batch": 3, "n_frames": 7, f"{hop}*n_frames": 7 * hop}
+    example = tuple(torch.ones([sizes[size] if isinstance(size, str) else size for size in port.shape]) for port in inputs)
     shapes = tuple({i: axes[size] for i, size in enumerate(port.shape) if isinstance(size, str)} for port in inputs)
     try:
         exported = torch.export.export(program, example, dynamic_shapes=shapes, strict=False)
