@@ -24,5 +24,7 @@ def is_eager(*tensors: Tensor) -> bool:
         return False
     if torch._C._functorch.peek_interpreter_stack() is not None or forward_ad._current_level >= 0:
         return False
+    if torch._C._get_dispatch_mode(torch._C._TorchDispatchModeKey.FAKE) is not None:
+        return False
     legacy = torch._C._functorch.is_legacy_batchedtensor  # gradients of a batch at once (`is_grads_batched`)
     return all(type(x) in (Tensor, torch.nn.Parameter) and not x.is_meta and not legacy(x) for x in tensors)

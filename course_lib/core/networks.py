@@ -71,10 +71,11 @@ def run_gru(gru: nn.GRU, inputs: Tensor, state: Tensor | None = None) -> tuple[T
         outputs, last = gru(inputs, state)
         return outputs, last
     h = inputs.new_zeros(inputs.shape[0], gru.hidden_size) if state is None else state[0]
-    by_inputs = nn.functional.linear(inputs, gru.weight_ih_l0, gru.bias_ih_l0)
+    from_inputs, from_state, from_inputs_bias, from_state_bias = gru.all_weights[0]
+    by_inputs = nn.functional.linear(inputs, from_inputs, from_inputs_bias)
     steps = []
     for x in by_inputs.unbind(1):
-        by_state = nn.functional.linear(h, gru.weight_hh_l0, gru.bias_hh_l0)
+        by_state = nn.functional.linear(h, from_state, from_state_bias)
         (reset, keep, new), (r, k, n) = x.chunk(3, -1), by_state.chunk(3, -1)
         kept = torch.sigmoid(keep + k)
         h = kept * h + (1 - kept) * torch.tanh(new + torch.sigmoid(reset + r) * n)

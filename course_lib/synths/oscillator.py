@@ -45,14 +45,16 @@ def sinusoid(frequency_hz: Any, amplitude: Any, n_samples: int, sample_rate: flo
     """
     rate = check_sample_rate(sample_rate)
     n_samples = check_count(n_samples, "n_samples")
-    # Plain numbers take the precision and the device of the tensors beside them.
-    given = (frequency_hz, amplitude, initial_phase)
-    tensors = [x for x in given if isinstance(x, Tensor) and x.is_floating_point()]
-    dtype = functools.reduce(torch.promote_types, [x.dtype for x in tensors] or [torch.get_default_dtype()])
-    device = tensors[0].device if tensors else None
-    frequency_hz, amplitude, initial_phase = (
-        torch.tensor(x, dtype=dtype, device=device) if isinstance(x, (int, float)) else x for x in given
-    )
+    # Plain numbers take the precision and the device of the tensors and arrays beside them.
+    given = {"frequency_hz": frequency_hz, "amplitude": amplitude, "initial_phase": initial_phase}
+    tensors = {name: as_tensor(x, name) for name, x in given.items() if not isinstance(x, (int, float))}
+    dtypes = [x.dtype for x in tensors.values()] or [torch.get_default_dtype()]
+    dtype = functools.reduce(torch.promote_types, dtypes)
+    device = next((x.device for x in tensors.values()), None)
+    numbers = {
+        name: torch.tensor(x, dtype=dtype, device=device) for name, x in given.items() if isinstance(x, (int, float))
+    }
+    frequency_hz, amplitude, initial_phase = ((tensors | numbers)[name] for name in given)
     f = check_frequency(frequency_hz, "frequency_hz", rate, below_nyquist=True)
     a = check_finite(as_tensor(amplitude, "amplitude"), "amplitude")
     start = check_finite(as_tensor(initial_phase, "initial_phase"), "initial_phase")

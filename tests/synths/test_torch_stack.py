@@ -2,9 +2,11 @@
 
 import copy
 
+import pytest
 import torch
 
 import course_lib as cl
+from course_lib.synths.harmonic import METHODS
 from course_lib.synths.tone import ToneControls, tone, tone_controls
 from tests.helpers.torch_stack import Case, check, every, rand
 
@@ -16,13 +18,20 @@ LEVELS, RAW = rand(2, 4, seed=1), rand(2, 4, low=-4, high=4, seed=1)
 SHARES, RAW_SHARES = rand(2, 4, 5, seed=2), rand(2, 4, 5, low=-4, high=4, seed=2)
 PARTIALS = rand(2, 4, 5, low=100.0, high=9000.0, seed=3)
 BANDS = rand(2, 4, 5, seed=4)
-# The tensors of several outputs are told apart by their precision alone, so halves are compared one function at a time.
-ANGLES = 3000.0  # a frequency that was rounded to half precision is another frequency; the sum of its turns is not
+GAIN = cl.LinearGain(0.5).requires_grad_(False)
+OSCILLATOR = cl.Oscillator(440.0, 1.0, n_samples=37, sample_rate=SR).double()
+SYNTH = cl.HarmonicSynth(torch.full((4,), 440.0), 5, n_samples=37, sample_rate=SR).double()
+SAME = dict.fromkeys(("compile", "export", "trace", "fake", "meta", "arrays"), "the program of the row above")
+FITTED = {
+    "trace": "torch.jit knows no functional_call",
+    "half": "its parameters have a precision of their own",
+    "arrays": "parameters are tensors",
+}
 
 
-def on_its_device(module, x):
-    """A copy of the module where the tensor lives."""
-    return copy.deepcopy(module).to(x.device)
+def there(module, x):
+    """The module, or a copy of it, where the tensor lives."""
+    return module if not isinstance(x, torch.Tensor) or x.device.type == "cpu" else copy.deepcopy(module).to(x.device)
 
 
 def harmonic(f0, a, d, mask=True):
@@ -31,8 +40,8 @@ def harmonic(f0, a, d, mask=True):
 
 def fitted(f0, a, d):
     """`HarmonicSynth` with these parameters."""
-    synth = cl.HarmonicSynth(torch.full((4,), 440.0), 5, n_samples=37, sample_rate=SR).to(f0.device, torch.float64)
-    return torch.func.functional_call(synth, {"f0_hz": f0, "raw_amplitude": a, "raw_distribution": d}, ())
+    parameters = {"f0_hz": f0, "raw_amplitude": a, "raw_distribution": d}
+    return torch.func.functional_call(there(SYNTH, f0), parameters, ())
 
 
 CASES = [
@@ -41,31 +50,31 @@ CASES = [
         "sinusoid resting",
         lambda f, a, p: cl.sinusoid(f, a, n_samples=37, sample_rate=SR, initial_phase=p),
         (RESTS, rand(2, 1), rand(2)),
+        leaves=SAME,
     ),
     Case("sinusoid number", lambda a: cl.sinusoid(440.0, a, n_samples=37, sample_rate=SR), (rand(3),)),
     Case(
         "Oscillator",
-        lambda f: torch.func.functional_call(
-            cl.Oscillator(440.0, 1.0, n_samples=37, sample_rate=SR).double().to(f.device), {"frequency_hz": f}, ()
-        ),
+        lambda f: torch.func.functional_call(there(OSCILLATOR, f), {"frequency_hz": f}, ()),
         (HZ[0],),
-        leaves={"half": "its parameters have their own precision", "arrays": "parameters are tensors"},
+        leaves=FITTED,
     ),
     Case(
         "additive_synth",
         lambda f, a: cl.additive_synth(f, a, n_samples=37, sample_rate=SR, method=METHOD),
         (PARTIALS * (PARTIALS > 700), SHARES),
     ),
-    Case("harmonic_synth", harmonic, (HZ, LEVELS, SHARES)),
-    Case("harmonic_synth resting", harmonic, (RESTS, LEVELS, SHARES)),
-    Case("harmonic_synth unmasked", lambda f, a, d: harmonic(f, a, d, mask=False), (HZ, LEVELS, SHARES)),
-    Case("harmonic_synth too-high", harmonic, (torch.where(HZ > 2000, 9000.0, HZ), LEVELS, SHARES)),
+    Case("harmonic_synth", harmonic, (RESTS, LEVELS, SHARES)),
+    Case("harmonic_synth sounding", harmonic, (HZ, LEVELS, SHARES), leaves=SAME),
+    Case("harmonic_synth unmasked", lambda f, a, d: harmonic(f, a, d, mask=False), (HZ, LEVELS, SHARES), leaves=SAME),
+    Case("harmonic_synth too-high", harmonic, (torch.where(HZ > 2000, 9000.0, HZ), LEVELS, SHARES), leaves=SAME),
     Case("harmonic_controls", lambda a, d, f: cl.harmonic_controls(a, d, f, SR), (RAW, RAW_SHARES, RESTS), half=2),
     Case(
         "harmonic_controls bare",
         lambda a, d, f: cl.harmonic_controls(a, d, f, SR, scale=False, mask=False, normalise=False),
         (LEVELS, SHARES, RESTS),
         half=2,
+        leaves=SAME,
     ),
     Case("HarmonicControls", lambda *x: cl.HarmonicControls(*x), (HZ, LEVELS, SHARES), half=2,
          leaves={"arrays": "it holds what it is given"}),
@@ -77,9 +86,9 @@ CASES = [
         "HarmonicSynth",
         fitted,
         (HZ[0], RAW[0], RAW_SHARES[0]),
-        leaves={"half": "its parameters have their own precision", "arrays": "parameters are tensors"},
+        leaves=FITTED,
     ),
-    Case("LinearGain", lambda x: on_its_device(cl.LinearGain(0.5), x)(x), (rand(2, 9, low=-1),), half=2),
+    Case("LinearGain", lambda x: there(GAIN, x)(x), (rand(2, 9, low=-1),), half=2),
     Case("noise_controls", cl.noise_controls, (RAW,), half=2),
     Case("filtered_noise", lambda m: cl.filtered_noise(m, 37), (BANDS,)),
     Case("filtered_noise even", lambda m: cl.filtered_noise(m, 36), (BANDS,)),
@@ -96,6 +105,12 @@ CASES = [
         leaves={"arrays": "controls are tensors"},
     ),
 ]  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def _formula(monkeypatch):
+    """What has no `method` of its own takes the same as those that have."""
+    monkeypatch.setitem(METHODS, "fast", METHODS[METHOD])
 
 
 @every(CASES)
