@@ -239,3 +239,8 @@ def test_a_note_that_was_never_heard_has_no_vibrato():
         assert float(vibrato(torch.full((100,), 880.0), 57, variant=variant)) == 0  # two octaves off
     half = torch.cat([torch.zeros(60), torch.full((40,), 440.0)])
     assert float(vibrato(half, 69)) == pytest.approx(0, abs=1e-6)
+
+
+def test_what_reads_values_says_so_in_a_line():
+    with pytest.raises(NotImplementedError, match="vibrato looks for slips and for the best rate: it reads values"):
+        torch.vmap(lambda f0: vibrato(f0, 69.0))(torch.full((2, 60), 440.0))
