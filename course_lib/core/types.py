@@ -1,4 +1,8 @@
-"""Types that public signatures share."""
+"""Types that public signatures share.
+
+`ArrayLike` is numbers of any shape: a tensor, a NumPy array, a number, or lists of numbers up to three deep.
+`Labelled` is one such thing, a sound or a curve, or several by their labels: {label: sound}.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +12,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from torch import Tensor
 
-# Numbers of any shape: a tensor, a NumPy array, a number, or lists of numbers up to three deep. Written out, since a
-# string is a sequence of strings: an alias that names itself would take any text for an array.
+# Written out: a string is a sequence of strings, so an alias that names itself would take any text for an array.
 ArrayLike: TypeAlias = (
     Tensor
     | np.ndarray[Any, Any]
@@ -19,5 +22,4 @@ ArrayLike: TypeAlias = (
     | Sequence[Sequence[float]]
     | Sequence[Sequence[Sequence[float]]]
 )
-# One sound or curve, or several by their labels.
 Labelled: TypeAlias = ArrayLike | Mapping[str, ArrayLike]

@@ -98,7 +98,7 @@ def filter_by_sampling(audio: ArrayLike, b: ArrayLike, a: ArrayLike, fft_size: i
     if fft_size is not None:
         size = check_count(fft_size, "fft_size", minimum=n)
     elif radius is not None:
-        size = ringing_fft_size(n, int(numerator.shape[-2]), radius)
+        size = ringing_fft_size(n, n_sections=int(numerator.shape[-2]), radius=radius)
     else:
         raise ValueError("fft_size must be given where the poles cannot be looked at (torch.compile, vmap, export …)")
     spectrum = torch.fft.rfft(in_single(x)[0], n=size)
@@ -108,12 +108,8 @@ def filter_by_sampling(audio: ArrayLike, b: ArrayLike, a: ArrayLike, fft_size: i
     return torch.fft.irfft(spectrum * response, n=size)[..., :n].to(x)
 
 
-def ringing_fft_size(n_samples: int, n_sections: int, radius: float) -> int:
-    """A transform long enough for a sound and for what rings after it, until that has fallen by 100 dB.
-
-    >>> ringing_fft_size(16_000, 1, 0.99)  # rings for another 1146 samples
-    32768
-    """
+def ringing_fft_size(n_samples: int, *, n_sections: int, radius: float) -> int:
+    """A transform long enough for a sound and for what rings after it, until that has fallen by 100 dB."""
     rings = n_sections * math.log(1e-5) / math.log(max(radius, 1e-3))
     return min(max(power_of_two(n_samples + math.ceil(rings)), 2), max(LONGEST_FFT, 2 * n_samples))
 

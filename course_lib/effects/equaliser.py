@@ -81,7 +81,8 @@ class ParametricEQ(nn.Module):
         """Filter (…, n_samples) by frequency sampling."""
         x = check_audio(audio)
         b, a = self.coefficients()
-        size = None if is_eager(a) else ringing_fft_size(int(x.shape[-1]), len(self.kinds), self.slowest_pole)
+        n, sections = int(x.shape[-1]), len(self.kinds)
+        size = None if is_eager(a) else ringing_fft_size(n, n_sections=sections, radius=self.slowest_pole)
         return filter_by_sampling(x, b, a, fft_size=size)
 
     def _slowest_pole(self) -> float:

@@ -119,7 +119,7 @@ def test_any_number_of_threads_gives_the_same(monkeypatch):
         alone = sound_and_gradients(values)
         for number in (2, 3, 5):
             torch.set_num_threads(number)
-            assert len(threads.pieces(3, 40, 10**9)) >= number
+            assert len(threads.pieces(3, n_frames=40, products=10**9)) >= number
             for got, want in zip(sound_and_gradients(values), alone, strict=True):
                 torch.testing.assert_close(got, want, atol=1e-5, rtol=1e-5)
     finally:
@@ -132,7 +132,11 @@ def test_pieces_cover_every_frame_once():
         torch.set_num_threads(4)
         for rows, n_frames in ((1, 1), (1, 7), (2, 100), (9, 3)):
             for products in (1, 10**9):
-                seen = [(row, i) for row, a, b in threads.pieces(rows, n_frames, products) for i in range(a, b)]
+                seen = [
+                    (row, i)
+                    for row, a, b in threads.pieces(rows, n_frames=n_frames, products=products)
+                    for i in range(a, b)
+                ]
                 assert sorted(seen) == [(r, i) for r in range(rows) for i in range(n_frames)]
     finally:
         torch.set_num_threads(before)

@@ -29,6 +29,7 @@ ROOMS = "core kernels effects synths sounds analysis scores fitting training ton
 OPEN = {
     "core.checks.check_eager": "tensors and what is none, which it skips",
     "core.networks.check_instruments": "a configuration of any network",
+    "display.plots.axes.labelled": "what is drawn, a sound as well as a list of notes",
     "display.live.LiveFigure.widget": "an object of a package that need not be there",
     "display.upload": "widgets of a package without types",
     "kernels.compiled.Loop": "a loop over whatever arrays it was written for",

@@ -1,6 +1,7 @@
 """Instruments under the transforms of torch: the sound of plain tensors."""
 
 import copy
+import os
 
 import pytest
 import torch
@@ -115,4 +116,10 @@ def _formula(monkeypatch):
 
 @every(CASES)
 def test_torch_stack(case, transform):
+    check(case, transform)
+
+
+@pytest.mark.skipif(not os.environ.get("COURSE_SLOW"), reason="a compiler takes up to a minute a row: COURSE_SLOW=1")
+@every([case for case in CASES if case.name in ("harmonic_synth", "additive_synth", "filtered_noise")], ["inductor"])
+def test_the_compiler_itself(case, transform):
     check(case, transform)
