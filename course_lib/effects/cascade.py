@@ -109,7 +109,11 @@ def filter_by_sampling(audio: ArrayLike, b: ArrayLike, a: ArrayLike, fft_size: i
 
 
 def ringing_fft_size(n_samples: int, *, n_sections: int, radius: float) -> int:
-    """A transform long enough for a sound and for what rings after it, until that has fallen by 100 dB."""
+    """A transform long enough for a sound and for what rings after it, until that has fallen by 100 dB.
+
+    >>> ringing_fft_size(16_000, n_sections=1, radius=0.99)  # rings for another 1146 samples
+    32768
+    """
     rings = n_sections * math.log(1e-5) / math.log(max(radius, 1e-3))
     return min(max(power_of_two(n_samples + math.ceil(rings)), 2), max(LONGEST_FFT, 2 * n_samples))
 

@@ -124,7 +124,11 @@ def _overlap_add(pieces: Tensor, centres: Tensor, lead: int, n_samples: int) -> 
 
 
 def power_of_two(n: int) -> int:
-    """The least power of two that is not below n; counted up, so that a compiler may leave n open."""
+    """The least power of two that is not below n; counted up, so that a compiler may leave n open.
+
+    >>> power_of_two(1000)
+    1024
+    """
     power = 1
     while power < n:
         power *= 2

@@ -39,6 +39,8 @@ NO_GRADIENT = dict.fromkeys(("twice", "half"), "it descends by itself, in double
 TONE = torch.sin(torch.arange(128, dtype=torch.float64) * 0.5)
 HZ, AMPLITUDE = torch.tensor([1000.0, 2500.0]).double(), torch.tensor([1.0, 0.5]).double()
 
+GAIN = cl.LinearGain(0.5)
+LEFT_OUT = {"FitDiverged": "an error", "History": "data of a fit", "FrequencyFit": "data of a search"}
 CASES = [
     *(Case(name, loss, (P, T)) for name, loss in LOSSES.items()),
     Case(
@@ -86,6 +88,13 @@ CASES = [
         (TONE,),
         DESCENDS,
         NO_GRADIENT,
+    ),
+    Case(
+        "fit",
+        lambda x: cl.fit(GAIN, x, cl.waveform_l1, steps=1, lr=0.1, inputs=(x,)).sound,
+        (TONE,),
+        DESCENDS,
+        {"twice": "without a gradient", "half": "the model's own precision decides"},
     ),
     Case("local_minima", lambda x: torch.from_numpy(cl.local_minima(x)), (P[0],), DESCENDS, {"twice": "indices"}),
     Case(
