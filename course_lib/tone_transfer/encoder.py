@@ -39,7 +39,7 @@ class TimbreEncoder(nn.Module):
         super().__init__()
         rate = check_sample_rate(sample_rate)
         self.hop = check_count(int(rate) // check_count(frame_rate, "frame_rate"), "samples in a frame")
-        bank = mel_bands(rate, FFT_SIZE, N_MELS, low_hz=LOW_HZ)
+        bank = mel_bands(N_MELS, fft_size=FFT_SIZE, sample_rate=rate, low_hz=LOW_HZ)
         place = torch.pi * (torch.arange(N_MELS) + 0.5) / N_MELS
         self.register_buffer("mel", bank, persistent=False)
         self.register_buffer("cosines", torch.cos(torch.arange(N_COEFFICIENTS).unsqueeze(-1) * place), persistent=False)

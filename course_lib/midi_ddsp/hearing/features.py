@@ -35,7 +35,7 @@ class SpectralFeatures(nn.Module):
         self.sample_rate, self.hop, self.kind = sample_rate, sample_rate // frame_rate, kind
         self.n_harmonics = n_harmonics
         self.short, self.long, self.n_fft = (256, 1024, 2048) if kind == "harmonic" else (128, 0, 0)
-        bands = mel_bands(sample_rate, 1024, 64, low_hz=40.0, equal_area=False)
+        bands = mel_bands(64, fft_size=1024, sample_rate=sample_rate, low_hz=40.0, equal_area=False)
         self.register_buffer("bands", bands.T.contiguous(), persistent=False)
 
     def as_raw(self) -> Tensor:
