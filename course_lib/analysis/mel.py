@@ -18,9 +18,9 @@ def mel_bands(
     """Weights that turn a magnitude or power spectrum into mel bands.
 
     Args:
-        sample_rate: Hz.
-        fft_size: of the spectrum, samples.
         n_bands: how many, from low_hz to Nyquist.
+        fft_size: of the spectrum, samples.
+        sample_rate: Hz.
         low_hz: where the first triangle begins, Hz.
         equal_area: every triangle has the same area over Hz; else each has height 1.
 
