@@ -15,7 +15,8 @@ from torch import Tensor
 from course_lib.core.eager import is_eager
 from course_lib.core.types import ArrayLike
 
-PRECISIONS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+HALVES = (torch.float16, torch.bfloat16)
+PRECISIONS = (*HALVES, torch.float32, torch.float64)
 
 
 def as_tensor(value: ArrayLike, name: str) -> Tensor:
@@ -60,7 +61,7 @@ def _plain(value: ArrayLike) -> Any:
 
 def in_single(*tensors: Tensor) -> tuple[Tensor, ...]:
     """Return the tensors in float32 where they were float16 or bfloat16: for sums and angles, rounded at the end."""
-    return tuple(x.to(torch.promote_types(x.dtype, torch.float32)) for x in tensors)
+    return tuple([x.float() if x.dtype in HALVES else x for x in tensors])
 
 
 def check_eager(what: str, *tensors: Any) -> None:

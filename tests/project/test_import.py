@@ -144,7 +144,14 @@ write_sound(path, sound.numpy() / 2, sample_rate)
 print(load_audio(path, 12000)[0].shape)
 """
     told = fresh(code, str(tmp_path)).splitlines()
-    assert told == ["True True", "True", "True", "torch.Size([1, 25, 16]) torch.Size([513, 64])", "torch.Size([6000])"]
+    assert told == [
+        "True True",
+        "True",
+        "True",
+        "torch.Size([1, 25, 16])",
+        "torch.Size([513, 64])",
+        "torch.Size([6000])",
+    ]
 
 
 def test_the_base_packages_are_enough_to_play_on_another_instrument_and_to_play_a_score(tmp_path: Path) -> None:

@@ -2,11 +2,9 @@
 
 import copy
 
-import pytest
 import torch
 
 from course_lib.core.networks import scale_inputs
-from course_lib.synths.harmonic import METHODS
 from course_lib.tone_transfer.decoder import ToneDecoder
 from course_lib.tone_transfer.encoder import TimbreEncoder
 from course_lib.tone_transfer.model import ToneTransfer, TransferConfig
@@ -37,12 +35,6 @@ CASES = [
     Case("controls", lambda f, db: there(MODEL, f).controls(f, db), (HZ, LOUDNESS), says=GRU, leaves=WEIGHTS),
 ]
 COMPILED = [Case(c.name, c.call, c.tensors) for c in CASES if "compile" in c.says and c.name != "controls"]
-
-
-@pytest.fixture(autouse=True)
-def _formula(monkeypatch):
-    """The sound in tensor operations, which every transform takes."""
-    monkeypatch.setitem(METHODS, "fast", METHODS["reference"])
 
 
 @every(CASES)

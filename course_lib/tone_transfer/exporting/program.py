@@ -139,8 +139,9 @@ def write_program(path: Path, model: ToneTransfer, part: str, facts: dict[str, s
     hop = model.config.sample_rate // model.config.frame_rate
     axes[f"{hop}*n_frames"] = hop * n_frames
     sizes = {"batch": 3, "n_frames": 7, f"{hop}*n_frames": 7 * hop}
-    numbers = [[sizes[size] if isinstance(size, str) else size for size in port.shape] for port in inputs]
-    example = tuple(torch.ones(shape) for shape in numbers)
+    example = tuple(
+        torch.ones([sizes[size] if isinstance(size, str) else size for size in port.shape]) for port in inputs
+    )
     shapes = tuple({i: axes[size] for i, size in enumerate(port.shape) if isinstance(size, str)} for port in inputs)
     try:
         exported = torch.export.export(program, example, dynamic_shapes=shapes, strict=False)
