@@ -35,8 +35,8 @@ def small(seed: int = 0, **without: bool) -> ToneTransfer:
     """An instrument of odd sizes: bands longer than a hop, a room that ends within one."""
     torch.manual_seed(seed)
     config = TransferConfig(
-        8000,
-        500,
+        sample_rate=8000,
+        frame_rate=500,
         n_harmonics=5,
         n_bands=30,
         width=8,
@@ -142,7 +142,7 @@ def test_it_is_the_network_that_makes_rounding_grow() -> None:
     """What the page of commands says of long sounds: the library does not agree with itself in another precision."""
     model, double = load_instrument("violin")[0], load_instrument("violin")[0].double()
     paths = sorted((ROOT / "data" / "performances" / "violin").glob("*.flac"))
-    heard = [read_recording(path, 16_000, 250) for path in paths]
+    heard = [read_recording(path, sample_rate=16_000, frame_rate=250) for path in paths]
     f0, loudness = (torch.cat([getattr(h, name) for h in heard])[:5000] for name in ("f0_hz", "loudness_db"))
     one, other = model.controls(f0, loudness), double.controls(f0.double(), loudness.double())
     for first, last, low, high in ((0, 250, -200, -100), (1000, 5000, -60, 0)):

@@ -137,13 +137,8 @@ history = fit(LinearGain(0.5), sound, waveform_l1, steps=20, lr=0.1, inputs=(sou
 print(float(loss) > 0, history.losses[-1] < history.losses[0])
 print(float((track_f0(wet, sample_rate).f0_hz.mean() - 275).abs()) < 30)
 print(float(loudness_db(wet, sample_rate).max()) > -40)
-<<<<<<< HEAD
-rates = {{"sample_rate": 16_000, "frame_rate": 250}}
-print(TimbreEncoder(**rates)(torch.randn(1, 1600), 25).shape, SpectralFeatures(**rates, n_harmonics=8).bands.shape)
-=======
 print(TimbreEncoder(sample_rate=16000, frame_rate=250)(torch.randn(1, 1600), 25).shape)
 print(SpectralFeatures(sample_rate=16000, frame_rate=250, n_harmonics=8).bands.shape)
->>>>>>> main
 path = sys.argv[1] + "/a.wav"
 write_sound(path, sound.numpy() / 2, sample_rate)
 print(load_audio(path, 12000)[0].shape)

@@ -35,6 +35,8 @@ OPEN = {
     "kernels.compiled.Loop": "a loop over whatever arrays it was written for",
     "synths.tone": "a pitched part brings its own controls and its own state",
     "synths.tone_stream": "the same",
+    "tone_transfer.exporting.graph.Graph": "an operator's operands and attributes",
+    "tone_transfer.exporting.program.scan": "a loop over trees of tensors, as PyTorch has it",
     "training.checkpoints": "a network of any kind, with its own configuration",
 }
 # Two plain numbers by position, each where its place says what it is.
@@ -45,6 +47,7 @@ IN_ORDER = {
     "analysis.pitch.estimate_f0": "the same",
     "analysis.tracking.track_f0": "the same",
     "fitting.fit.fit": "steps, then their length",
+    "tone_transfer.exporting.graph.Value.cut": "an axis, then what a slice has",
 }
 
 

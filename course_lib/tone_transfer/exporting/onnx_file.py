@@ -167,7 +167,7 @@ def _harmonics(g: Graph, f0_hz: Value, controls: Controls, hop: int, n_harmonics
 def _noise(g: Graph, white: Value, magnitudes: Value, hop: int, n_bands: int) -> Value:
     """Filtered noise by `noise_tables`; the last frame counts twice, so that it is held instead of fading out."""
     g.group = "noise"
-    fade, analysis, gains, synthesis, lead = noise_tables(hop, n_bands)
+    fade, analysis, gains, synthesis, lead = noise_tables(hop, n_bands=n_bands)
     before, behind = (white.pad((0, 0), pads, (0, 0)) for pads in ((1, 0), (0, 1)))
     pieces = g("Concat", before, behind, axis=-1) * _numbers(fade)
     held = g("Concat", magnitudes, magnitudes.cut(1, -1), axis=1)

@@ -78,7 +78,7 @@ class InstrumentProgram(nn.Module):
         self.config = c = model.config
         self.hop = c.sample_rate // c.frame_rate
         if c.use_noise:
-            self.fade, self.analysis, self.gains, self.synthesis, self.lead = noise_tables(self.hop, c.n_bands)
+            self.fade, self.analysis, self.gains, self.synthesis, self.lead = noise_tables(self.hop, n_bands=c.n_bands)
         if model.reverb is not None:
             self.room = room_table(model.reverb.impulse_response, self.hop)
 

@@ -27,7 +27,7 @@ class NoiseTables(NamedTuple):
     lead: int
 
 
-def noise_tables(hop: int, n_bands: int) -> NoiseTables:
+def noise_tables(hop: int, *, n_bands: int) -> NoiseTables:
     """Tables for frames of `hop` samples; computed in float64, kept in float32."""
     half = n_bands - 1
     size = 2 * (hop + half)  # of the transform: a piece of 2 hops, and as long a response as the bands give
