@@ -60,7 +60,11 @@ def _plain(value: ArrayLike) -> Any:
 
 
 def in_single(*tensors: Tensor) -> tuple[Tensor, ...]:
-    """Return the tensors in float32 where they were float16 or bfloat16: for sums and angles, rounded at the end."""
+    """Return the tensors in float32 where they were float16 or bfloat16: for sums and angles, rounded at the end.
+
+    >>> [x.dtype for x in in_single(torch.ones(1).half(), torch.ones(1).double())]
+    [torch.float32, torch.float64]
+    """
     return tuple([x.float() if x.dtype in HALVES else x for x in tensors])
 
 
@@ -68,6 +72,8 @@ def check_eager(what: str, *tensors: Any) -> None:
     """Raise NotImplementedError unless the values are there to be read, for what cannot do without them.
 
     what: a sentence's subject and verb, such as "track_f0 follows a path of whole numbers".
+
+    >>> check_eager("track_f0 follows a path of whole numbers", torch.ones(3))
     """
     if not is_eager(*(x for x in tensors if isinstance(x, Tensor))):
         raise NotImplementedError(
@@ -181,7 +187,11 @@ def check_frequency(frequency_hz: ArrayLike, name: str, sample_rate: float, *, b
 
 
 def check_not_negative(tensor: Tensor, name: str, mend: str = "") -> Tensor:
-    """Return the tensor, or raise ValueError where a value lies below 0 (the lowest is named)."""
+    """Return the tensor, or raise ValueError where a value lies below 0 (the lowest is named).
+
+    >>> check_not_negative(torch.tensor([0.0, 0.5]), "gain")
+    tensor([0.0000, 0.5000])
+    """
     if is_eager(tensor) and bool((tensor.detach() < 0).any()):
         raise ValueError(f"{name} must not be negative; got {tensor.detach().min().item():g}{mend}")
     return tensor

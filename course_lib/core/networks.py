@@ -71,6 +71,10 @@ def run_gru(gru: nn.GRU, inputs: Tensor, state: Tensor | None = None) -> tuple[T
 
     Returns:
         (batch, n_frames, hidden) and (1, batch, hidden).
+
+    >>> outputs, state = run_gru(nn.GRU(2, 3, batch_first=True), torch.zeros(1, 4, 2))
+    >>> outputs.shape, state.shape
+    (torch.Size([1, 4, 3]), torch.Size([1, 1, 3]))
     """
     if torch.compiler.is_compiling() or torch._C._functorch.peek_interpreter_stack() is None:
         outputs, last = gru(inputs, state)

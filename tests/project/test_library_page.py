@@ -26,7 +26,7 @@ ROOMS = (
 # How what is listed is computed or read, and nothing that anybody else should call.
 INTERNAL = (
     "course_lib.analysis.decimate",
-    "course_lib.core.eager", "course_lib.core.extras", "course_lib.core.frame_phase",
+    "course_lib.core.eager", "course_lib.core.extras", "course_lib.core.frame_phase", "course_lib.core.noise",
     "course_lib.core.second_derivative", "course_lib.kernels", "course_lib.scores.chunks",
 )  # fmt: skip
 
