@@ -309,6 +309,11 @@ RIGHT |= {
     "making_it_fast-2": [
         lambda c, s, n: [(torch.complex(c.float(), s.float()) ** k).imag for k in range(1, n + 1)],
         lambda c, s, n: np.array([((c.numpy() + 1j * s.numpy()) ** k).imag for k in range(1, n + 1)]),
+        lambda c, s, n: recurrence(c.float(), s.float(), n),
+    ],
+    "making_it_fast-3": [
+        lambda a, p: [float(sum(k * x * math.cos(k * f) for k, x in enumerate(a, 1))) for f in p],
+        lambda a, p: np.arange(1, len(a) + 1) * a.numpy() @ np.cos(np.outer(np.arange(1, len(a) + 1), p.numpy())),
     ],
     "additive-1": [
         lambda f, n, b: [k * f * math.sqrt(1 + b * k * k) for k in range(1, n + 1)],
@@ -446,6 +451,16 @@ SLIPS |= {
         (lambda c, s, n: torch.stack([((c + 1j * s) ** k).real for k in range(1, n + 1)]), "the cosines"),
         (lambda c, s, n: torch.stack([((c + 1j * s) ** k).imag for k in range(1, n + 1)]).T, "transposed"),
         (lambda c, s, n: one_after_the_other(c, s, n), "both from the old pair"),
+        (
+            lambda c, s, n: np.stack([np.sin(k * np.arctan2(s.numpy(), c.numpy())) for k in range(1, n + 1)]),
+            "the angle",
+        ),
+        (lambda c, s, n: [s.sign() * torch.sin(k * torch.acos(c)) for k in range(1, n + 1)], "the angle"),
+    ],
+    "making_it_fast-3": [
+        (lambda a, p: sum(x * np.cos(k * p.numpy()) for k, x in enumerate(a.numpy(), 1)), "k is missing"),
+        (lambda a, p: -sum(k * x * torch.cos(k * p) for k, x in enumerate(a, 1)), "without a minus"),
+        (lambda a, p: sum(k * x * torch.cos(k * p) for k, x in enumerate(a, 1)) / len(a), "divided by their number"),
     ],
     "additive-1": [
         (lambda f, n, b: [k * f * math.sqrt(1 + b * k * k) for k in range(n)], "start at 1"),
@@ -497,6 +512,14 @@ SLIPS |= {
         (lambda p: 10 * torch.log10(p.log().mean(-1).exp() / p.mean(-1)), "decibels"),
     ],
 }
+
+
+def recurrence(cosine, sine, n):
+    before, now, rows = 0 * sine, sine, []
+    for _ in range(n):
+        rows.append(now)
+        before, now = now, 2 * cosine * now - before
+    return rows
 
 
 def one_after_the_other(cosine, sine, n):
