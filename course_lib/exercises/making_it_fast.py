@@ -21,33 +21,6 @@ from course_lib.exercises.base import (
 )
 
 
-def split_harmonic(k: int, h: int) -> tuple[int, int]:
-    """Giant and baby step of harmonic k: k = (2h + 1) · p + q with |q| ≤ h."""
-    p = (k + h) // (2 * h + 1)
-    return p, k - (2 * h + 1) * p
-
-
-def _judge_split_harmonic(answer: Any) -> str:
-    rng = np.random.default_rng(11)
-    for h in (1, 2, 3, 7, 10):
-        for k in (1, h, h + 1, 2 * h + 1, 3 * h + 2, *map(int, rng.integers(1, 400, 8))):
-            p, q = pair(call(answer, k, h), "give two whole numbers, p and q.")
-            p, q = number(p), number(q)
-            if abs(p - round(p)) + abs(q - round(q)) > 1e-3:
-                raise Wrong(f"p and q are whole numbers; for k = {k}, h = {h} you give {p:g} and {q:g}.")
-            p, q = round(p), round(q)
-            if (2 * h + 1) * p + q == k and abs(q) <= h:
-                continue
-            if (2 * h + 1) * p + q == k:
-                raise Wrong(f"the sum is right, but q = {q} is no baby step: it must lie from −{h} to {h}.")
-            if 2 * h * p + q == k:
-                raise Wrong(f"Q is 2h + 1: from −{h} to {h} there are {2 * h + 1} baby steps, 0 among them.")
-            if (2 * h + 1) * q + p == k:
-                raise Wrong("p and q have changed places: first the giant step, then the baby step.")
-            raise Wrong(f"for k = {k} and h = {h}, Q·p + q is {(2 * h + 1) * p + q}.")
-    return "every k has exactly one such pair."
-
-
 def harmonics_from_one_cosine(cosine: Tensor, sine: Tensor, n_harmonics: int) -> Tensor:
     """sin φ, sin 2φ, … sin Kφ from cos φ and sin φ alone, each from the two before it: (K, n)."""
     rows = [torch.zeros_like(sine), sine]
@@ -138,19 +111,36 @@ def _judge_slope_by_phase(answer: Any) -> str:
     return "the backward pass needs no more than this and a running sum."
 
 
+def split_harmonic(k: int, h: int) -> tuple[int, int]:
+    """Giant and baby step of harmonic k: k = (2h + 1) · p + q with |q| ≤ h."""
+    p = (k + h) // (2 * h + 1)
+    return p, k - (2 * h + 1) * p
+
+
+def _judge_split_harmonic(answer: Any) -> str:
+    rng = np.random.default_rng(11)
+    for h in (1, 2, 3, 7, 10):
+        for k in (1, h, h + 1, 2 * h + 1, 3 * h + 2, *map(int, rng.integers(1, 400, 8))):
+            p, q = pair(call(answer, k, h), "give two whole numbers, p and q.")
+            p, q = number(p), number(q)
+            if abs(p - round(p)) + abs(q - round(q)) > 1e-3:
+                raise Wrong(f"p and q are whole numbers; for k = {k}, h = {h} you give {p:g} and {q:g}.")
+            p, q = round(p), round(q)
+            if (2 * h + 1) * p + q == k and abs(q) <= h:
+                continue
+            if (2 * h + 1) * p + q == k:
+                raise Wrong(f"the sum is right, but q = {q} is no baby step: it must lie from −{h} to {h}.")
+            if 2 * h * p + q == k:
+                raise Wrong(f"Q is 2h + 1: from −{h} to {h} there are {2 * h + 1} baby steps, 0 among them.")
+            if (2 * h + 1) * q + p == k:
+                raise Wrong("p and q have changed places: first the giant step, then the baby step.")
+            raise Wrong(f"for k = {k} and h = {h}, Q·p + q is {(2 * h + 1) * p + q}.")
+    return "every k has exactly one such pair."
+
+
 EXERCISES = [
     Exercise(
         "making_it_fast-1",
-        _judge_split_harmonic,
-        (
-            "Rounding k / Q to the nearest whole number gives p; Q is odd, so there is never a tie.",
-            "(k + h) // Q is that rounding in whole numbers; q is what is left, k − Q·p.",
-        ),
-        split_harmonic,
-        "Adding h before the floor division turns it into rounding, so what is left lies from −h to h.",
-    ),
-    Exercise(
-        "making_it_fast-2",
         _judge_harmonics_from_one_cosine,
         (
             "sin 2φ = 2 cos φ · sin φ − sin 0: begin with the rows 0 and sin φ, and leave the first out at the end.",
@@ -161,7 +151,7 @@ EXERCISES = [
         "library computes it in double precision and begins anew from the phase every 128 harmonics.",
     ),
     Exercise(
-        "making_it_fast-3",
+        "making_it_fast-2",
         _judge_slope_by_phase,
         (
             "Differentiate one harmonic: A sin kφ by φ. What does the chain rule put in front?",
@@ -171,15 +161,20 @@ EXERCISES = [
         "The slope is a sum of harmonics like the sound itself, with k·A_k for amplitudes and cosines for sines. "
         "So the loop that makes the sound makes its gradient too.",
     ),
+    Exercise(
+        "making_it_fast-3",
+        _judge_split_harmonic,
+        (
+            "Rounding k / Q to the nearest whole number gives p; Q is odd, so there is never a tie.",
+            "(k + h) // Q is that rounding in whole numbers; q is what is left, k − Q·p.",
+        ),
+        split_harmonic,
+        "Adding h before the floor division turns it into rounding, so what is left lies from −h to h.",
+    ),
 ]
 
 MISTAKES = {
     "making_it_fast-1": [
-        (lambda k, h: divmod(k, 2 * h + 1), "is no baby step"),
-        (lambda k, h: ((k + h) // (2 * h), k - 2 * h * ((k + h) // (2 * h))), "Q is 2h + 1"),
-        (lambda k, h: split_harmonic(k, h)[::-1], "changed places"),
-    ],
-    "making_it_fast-2": [
         (lambda c, s, n: torch.stack([s**k for k in range(1, n + 1)]), "powers of a sine"),
         (lambda c, s, n: torch.stack([torch.cos(k * torch.atan2(s, c)) for k in range(1, n + 1)]), "the cosines"),
         (lambda c, s, n: torch.stack([torch.sin(k * torch.atan2(s, c)) for k in range(n)]), "one harmonic late"),
@@ -189,9 +184,14 @@ MISTAKES = {
         (lambda c, s, n: _chain(c, s, torch.arange(n), sign=1), "you add it"),
         (lambda c, s, n: _chain(c, s, torch.arange(n), zero=c), "comes sin 0"),
     ],
-    "making_it_fast-3": [
+    "making_it_fast-2": [
         (lambda a, p: sum(x * torch.cos(k * p) for k, x in enumerate(a, 1)), "k is missing"),
         (lambda a, p: sum(k * x * torch.sin(k * p) for k, x in enumerate(a, 1)), "these are sines"),
         (lambda a, p: sum(k * x * torch.cos(k * p) for k, x in enumerate(a)), "yours from 0"),
+    ],
+    "making_it_fast-3": [
+        (lambda k, h: divmod(k, 2 * h + 1), "is no baby step"),
+        (lambda k, h: ((k + h) // (2 * h), k - 2 * h * ((k + h) // (2 * h))), "Q is 2h + 1"),
+        (lambda k, h: split_harmonic(k, h)[::-1], "changed places"),
     ],
 }
