@@ -1,4 +1,4 @@
-"""`python -m course_lib transfer IN OUT --instrument NAME`, `… render`, `… train`, and for teachers `… assignments`."""
+"""`python -m course_lib transfer`, `… render`, `… train`, `… export`, and for teachers `… assignments`."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ COMMANDS = {
     "transfer": "play a recording on another instrument",
     "render": "play a score: MIDI in, sound out",
     "train": "train a network on a folder of recordings; run it again to go on",
+    "export": "write an instrument as a program of its own: ONNX or PyTorch",
     "assignments": "make students' notebooks, and grade what comes back",
 }
 
@@ -37,7 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
 def command_line(only: str | None = None) -> argparse.ArgumentParser:
     """The commands and their options; of one alone where it is named, so that the others need not be imported."""
     parser = argparse.ArgumentParser(
-        prog=PROGRAM, description="Play a recording on another instrument, play a score, train, or grade."
+        prog=PROGRAM, description="Play a recording on another instrument, play a score, train, export, or grade."
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, told in COMMANDS.items():

@@ -13,14 +13,14 @@ LINEAR_HZ, KNEE_HZ, LOG_STEP = 200.0 / 3, 1000.0, np.log(6.4) / 27.0
 
 
 def mel_bands(
-    sample_rate: float, fft_size: int, n_bands: int, *, low_hz: float = 0.0, equal_area: bool = True
+    sample_rate: float, *, fft_size: int, n_bands: int, low_hz: float = 0.0, equal_area: bool = True
 ) -> Tensor:
     """Weights that turn a magnitude or power spectrum into mel bands.
 
     Args:
-        sample_rate: Hz.
-        fft_size: of the spectrum, samples.
         n_bands: how many, from low_hz to Nyquist.
+        fft_size: of the spectrum, samples.
+        sample_rate: Hz.
         low_hz: where the first triangle begins, Hz.
         equal_area: every triangle has the same area over Hz; else each has height 1.
 
@@ -32,7 +32,7 @@ def mel_bands(
 
     Source: Slaney, Auditory Toolbox, 1998. Chapter: book/tone_transfer/decoder.ipynb
 
-    >>> mel_bands(16000, 1024, 64).shape
+    >>> mel_bands(16000, fft_size=1024, n_bands=64).shape
     torch.Size([64, 513])
     """
     nyquist = check_sample_rate(sample_rate) / 2

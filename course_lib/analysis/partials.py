@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from course_lib.core.checks import check_audio, check_count, check_frequency, check_sample_rate
+from course_lib.core.checks import as_tensor, check_audio, check_count, check_frequency, check_sample_rate, in_single
+from course_lib.core.eager import is_eager
 from course_lib.core.envelopes import upsample, upsample_frequency
 from course_lib.core.phase import instantaneous_phase
+from course_lib.core.types import ArrayLike
 
 FRAMES_AT_ONCE = 32  # keeps the table of windows small, however long the sound is
 
 
-def project_harmonics(audio: Any, f0_hz: Any, n_harmonics: int, *, sample_rate: float, periods: float = 4.0) -> Tensor:
+def project_harmonics(
+    audio: ArrayLike, f0_hz: ArrayLike, n_harmonics: int, *, sample_rate: float, periods: float = 4.0
+) -> Tensor:
     """Measure amplitude and phase of every harmonic, frame by frame, as one complex number c = A·e^{jθ}.
 
     The sound is turned back by k times the phase φ[n] that `harmonic_synth` would run through, so that harmonic k
@@ -33,13 +36,17 @@ def project_harmonics(audio: Any, f0_hz: Any, n_harmonics: int, *, sample_rate: 
     Returns:
         (…, n_frames, K), complex, such that the sound is near ``Σ_k |c_k| · sin(k·φ[n] + arg c_k)``. Zero in a rest and
         where k·f0 reaches Nyquist. Differentiable in the sound and in the pitch. Within f0 / 2 of Nyquist a harmonic
-        is measured together with its own mirror image.
+        is measured together with its own mirror image. complex64 where the sound and the pitch are in half precision.
 
     Raises:
         ValueError: empty sound, NaN, f0 negative, leading axes that do not agree, more frames than samples, fewer
             than 2 periods, or a sound shorter than one window.
 
     Source: McAulay & Quatieri, 1986; Serra & Smith, 1990. Chapter: book/sines/sinusoidal_modelling.ipynb
+
+    >>> tone = 0.5 * torch.sin(2 * torch.pi * 440.0 * torch.arange(8000) / 16000)
+    >>> project_harmonics(tone, torch.full((50,), 220.0), 3, sample_rate=16000)[25].abs().round(decimals=2)
+    tensor([0.0000, 0.5000, 0.0000])
     """
     rate = check_sample_rate(sample_rate)
     sound = check_audio(audio)
@@ -52,22 +59,24 @@ def project_harmonics(audio: Any, f0_hz: Any, n_harmonics: int, *, sample_rate: 
         )
     if not 2 <= periods < math.inf:
         raise ValueError(f"periods must be at least 2, or neighbouring harmonics run into each other; got {periods!r}")
-    n_samples, n_frames = sound.shape[-1], f0.shape[-1]
+    n_samples, n_frames = int(sound.shape[-1]), int(f0.shape[-1])
     if n_frames > n_samples:
         raise ValueError(f"more frames ({n_frames}) than samples ({n_samples}); ask for fewer frames")
-    sounding = f0.detach()[f0.detach() > 0]
+    sounding = f0.detach()[f0.detach() > 0] if is_eager(f0) else f0.new_zeros(0)
     if sounding.numel() and periods * rate / float(sounding.min()) > n_samples:
         raise ValueError(
             f"the sound is too short: {n_samples} samples, but {periods:g} periods of {float(sounding.min()):g} Hz "
             f"take {math.ceil(periods * rate / float(sounding.min()))}; take a longer sound or fewer periods"
         )
-    exact = torch.promote_types(torch.promote_types(sound.dtype, f0.dtype), torch.float32)
-    flat = zip(sound.to(exact).reshape(-1, n_samples), f0.to(exact).reshape(-1, n_frames), strict=True)
-    parts = torch.stack([_project(x, f, n_harmonics, rate, periods) for x, f in flat])
+    dtype = torch.promote_types(sound.dtype, f0.dtype)
+    sounds, pitches = (x.reshape(-1, x.shape[-1]).unbind() for x in in_single(sound.to(dtype), f0.to(dtype)))
+    parts = torch.stack([_project(x, f, n_harmonics, rate, periods) for x, f in zip(sounds, pitches, strict=True)])
     return torch.view_as_complex(parts.reshape(*f0.shape, n_harmonics, 2))
 
 
-def measure_harmonics(audio: Any, f0_hz: Any, n_harmonics: int, *, sample_rate: float, periods: float = 4.0) -> Tensor:
+def measure_harmonics(
+    audio: ArrayLike, f0_hz: ArrayLike, n_harmonics: int, *, sample_rate: float, periods: float = 4.0
+) -> Tensor:
     """Measure the amplitude of every harmonic, frame by frame: `project_harmonics` without its phases.
 
     Args:
@@ -92,10 +101,14 @@ def measure_harmonics(audio: Any, f0_hz: Any, n_harmonics: int, *, sample_rate: 
     >>> measure_harmonics(tone, [1000.0], 3, sample_rate=16000).round(decimals=3).abs()
     tensor([[0.5000, 0.2500, 0.0000]])
     """
-    return project_harmonics(audio, f0_hz, n_harmonics, sample_rate=sample_rate, periods=periods).abs()
+    sound, f0 = check_audio(audio), as_tensor(f0_hz, "f0_hz")
+    measured = project_harmonics(sound, f0, n_harmonics, sample_rate=sample_rate, periods=periods).abs()
+    return measured.to(torch.promote_types(sound.dtype, f0.dtype))
 
 
-def remove_harmonics(audio: Any, f0_hz: Any, n_harmonics: int, *, sample_rate: float, periods: float = 4.0) -> Tensor:
+def remove_harmonics(
+    audio: ArrayLike, f0_hz: ArrayLike, n_harmonics: int, *, sample_rate: float, periods: float = 4.0
+) -> Tensor:
     """Take the harmonics of a pitch out of a sound, phases and all: what is left is noise, attacks, other voices.
 
     Args:
@@ -112,21 +125,26 @@ def remove_harmonics(audio: Any, f0_hz: Any, n_harmonics: int, *, sample_rate: f
         ValueError: as `project_harmonics`.
 
     Source: Serra & Smith, 1990. Chapter: book/midi_ddsp/inference.ipynb
+
+    >>> tone = 0.5 * torch.sin(2 * torch.pi * 440.0 * torch.arange(8000) / 16000)
+    >>> float(remove_harmonics(tone, torch.full((50,), 440.0), 3, sample_rate=16000).abs().max()) < 0.001
+    True
     """
-    c = project_harmonics(audio, f0_hz, n_harmonics, sample_rate=sample_rate, periods=periods)
-    sound = check_audio(audio).to(c.real.dtype)
-    n_samples = sound.shape[-1]
-    phase = instantaneous_phase(upsample_frequency(torch.as_tensor(f0_hz).to(sound), n_samples), sample_rate)
+    given, f0 = check_audio(audio), as_tensor(f0_hz, "f0_hz")
+    c = project_harmonics(given, f0, n_harmonics, sample_rate=sample_rate, periods=periods)
+    sound = given.to(c.real.dtype)
+    n_samples = int(sound.shape[-1])
+    phase = instantaneous_phase(upsample_frequency(f0.to(sound), n_samples), sample_rate)
     for k in range(n_harmonics):  # one at a time: the sound's own memory, not K times that
         angle = (k + 1) * phase
         real, imaginary = upsample(c[..., k].real, n_samples), upsample(c[..., k].imag, n_samples)
         sound = sound - real * torch.sin(angle) - imaginary * torch.cos(angle)
-    return sound
+    return sound.to(torch.promote_types(given.dtype, f0.dtype))
 
 
 def _project(sound: Tensor, f0: Tensor, n_harmonics: int, rate: float, periods: float) -> Tensor:
     """One sound (n_samples,) and pitch (n_frames,): real and imaginary parts, (n_frames, K, 2)."""
-    n_samples, n_frames = len(sound), len(f0)
+    n_samples, n_frames, eager = int(sound.shape[-1]), int(f0.shape[-1]), is_eager(sound, f0)
     k = torch.arange(1, n_harmonics + 1, device=sound.device, dtype=sound.dtype)
     angle = instantaneous_phase(upsample_frequency(f0, n_samples), rate).unsqueeze(-1) * k
     # 2j·x·e^{−jkφ} = 2x·sin(kφ) + j·2x·cos(kφ); here as two real columns, (n_samples, 2K)
@@ -134,12 +152,15 @@ def _project(sound: Tensor, f0: Tensor, n_harmonics: int, rate: float, periods: 
     hz = torch.where(f0 > 0, f0, torch.full_like(f0, rate / 2))  # any pitch: rests are silenced below
     half = periods * rate / (2 * hz)
     frame = torch.arange(n_frames, device=sound.device, dtype=torch.float64) * n_samples / n_frames
-    reach = half.detach().double()
+    reach = half.double()
     centre = torch.minimum(torch.maximum(frame, reach), (n_samples - reach).clamp(min=0)).clamp(max=n_samples - 1)
     means = []
     for block in torch.arange(n_frames, device=sound.device).split(FRAMES_AT_ONCE):
-        first = max(0, math.floor(float((centre[block] - reach[block]).min())))
-        last = min(n_samples, math.ceil(float((centre[block] + reach[block]).max())) + 1)
+        first, last = 0, n_samples
+        if eager:  # only what some window of this block reaches
+            near, far = centre.detach()[block], reach.detach()[block]
+            first = max(0, math.floor(float((near - far).min())))
+            last = min(n_samples, math.ceil(float((near + far).max())) + 1)
         n = torch.arange(first, last, device=sound.device, dtype=torch.float64)
         place = (n - centre[block].unsqueeze(-1)).to(sound) / half[block].unsqueeze(-1)
         window = torch.where(place.abs() < 1, 0.5 + 0.5 * torch.cos(math.pi * place), torch.zeros_like(place))

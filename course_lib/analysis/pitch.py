@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from course_lib.analysis.frames import frame_count
-from course_lib.core.checks import check_audio, check_sample_rate
+from course_lib.core.checks import check_audio, check_eager, check_sample_rate
 from course_lib.core.extras import needs_course
+from course_lib.core.types import ArrayLike
 
 
 def estimate_f0(
-    audio: Any, sample_rate: float, hop_s: float = 0.004, *, f_min_hz: float = 65.0, f_max_hz: float = 1100.0
+    audio: ArrayLike, sample_rate: float, hop_s: float = 0.004, *, f_min_hz: float = 65.0, f_max_hz: float = 1100.0
 ) -> tuple[Tensor, Tensor]:
     """Track the pitch of a monophonic sound with librosa's pYIN.
 
@@ -31,21 +31,27 @@ def estimate_f0(
 
     Returns:
         Two tensors (…, n_frames), n_frames = ⌈n_samples / (hop_s · sample_rate)⌉: the pitch in Hz, interpolated over
-        unvoiced gaps (in log-frequency), held at the ends, 0 everywhere if no frame is voiced, never NaN; and
-        which frames are voiced, boolean.
+        unvoiced gaps (in log-frequency), held at the ends, 0 everywhere if no frame is voiced, as in silence, never
+        NaN; and which frames are voiced, boolean.
 
     Raises:
-        ValueError: silent or empty sound, NaN, a sample rate or hop that is not positive, a pitch range that
+        ValueError: empty sound, NaN, a sample rate or hop that is not positive, a pitch range that
             reaches Nyquist or is narrower than two semitones, a sound shorter than four periods of the lowest pitch.
         ImportError: librosa is not installed; `track_f0` does without it.
 
     Source: Mauch & Dixon, pYIN, 2014. Chapter: book/sines/fitting.ipynb
+
+    >>> tone = 0.5 * torch.sin(2 * torch.pi * 440.0 * torch.arange(8000) / 16000)
+    >>> f0_hz, voiced = estimate_f0(tone, sample_rate=16000)
+    >>> round(float(f0_hz[60])), bool(voiced[60])
+    (440, True)
     """
     with needs_course("estimate_f0"):
         import librosa
 
     rate = check_sample_rate(sample_rate)
-    sound = check_audio(audio, allow_silence=False)
+    sound = check_audio(audio)
+    check_eager("estimate_f0 follows a path of whole numbers", sound)
     n_frames = frame_count(n_samples=sound.shape[-1], sample_rate=rate, hop_s=hop_s)
     if not 0 < f_min_hz < f_max_hz < rate / 2:
         raise ValueError(

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import torch
 from torch import Tensor
 
 from course_lib.analysis.decimate import PITCH_BAND_HZ, decimate
-from course_lib.core.checks import check_audio, check_sample_rate
+from course_lib.core.checks import check_audio, check_eager, check_sample_rate
+from course_lib.core.types import ArrayLike
 
 MOMENTS = 200  # looked at, of a sound however long
 HALF_FRAME_S = 0.064  # a frame holds eight periods of the lowest pitch
@@ -35,7 +34,7 @@ QUIET_SHARE, GAP_RATIO = 0.2, 160  # 160 times the power is 22 dB
 LEAST_ABOVE_GAPS = 0.7  # share of the peaks' power that must stand so far above its surroundings
 
 
-def polyphony(audio: Any, sample_rate: float) -> float:
+def polyphony(audio: ArrayLike, sample_rate: float) -> float:
     """Return the share of a sound's tonal moments that no single pitch explains: near 0 for a voice, 1 for chords.
 
     Up to 200 moments are looked at. Of each, the partials within 40 dB of the strongest and below 3 kHz are set against
@@ -58,9 +57,15 @@ def polyphony(audio: Any, sample_rate: float) -> float:
         ValueError: silent or empty sound, more than one sound, NaN, a sample rate that is not positive.
 
     Chapter: book/tone_transfer/pitch_and_loudness.ipynb
+
+    >>> tone = 0.5 * torch.sin(2 * torch.pi * 440.0 * torch.arange(8000) / 16000)
+    >>> polyphony(tone, sample_rate=16000)
+    0.0
     """
     rate = check_sample_rate(sample_rate)
-    sound = check_audio(audio, allow_silence=False).detach().cpu().float()
+    sound = check_audio(audio, allow_silence=False)
+    check_eager("polyphony returns a plain number", sound)
+    sound = sound.detach().cpu().float()
     if sound.ndim != 1:
         raise ValueError(f"polyphony looks at one sound, (n_samples,); got shape {tuple(sound.shape)}")
     sound, rate = decimate(sound / sound.abs().max(), rate=rate, cutoff_hz=PITCH_BAND_HZ)

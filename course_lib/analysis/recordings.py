@@ -40,6 +40,10 @@ def read_recording(path: Path, *, sample_rate: int, frame_rate: int) -> Recordin
 
     Raises:
         ValueError: a file that is too short, silent or broken, labels of the wrong length.
+
+    >>> from course_lib.sounds.clips import data_path
+    >>> read_recording(data_path("violin.wav"), sample_rate=16000, frame_rate=250).name
+    'violin'
     """
     audio = load_audio(path, sample_rate, mono=True)[0]
     hop = sample_rate // frame_rate
@@ -49,6 +53,8 @@ def read_recording(path: Path, *, sample_rate: int, frame_rate: int) -> Recordin
             f"{path} is too short to learn from: {audio.shape[-1] / sample_rate:.2f} s, at least 1 s needed"
         )
     audio = audio[: n_frames * hop]
+    if not bool((audio != 0).any()):
+        raise ValueError(f"{path} is silent: there is nothing to learn from it")
     labels = path.with_name(f"{path.stem}.f0.npy")
     if labels.is_file():
         f0 = torch.from_numpy(np.load(labels, allow_pickle=False).astype(np.float32))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -11,7 +11,8 @@ from torch import Tensor
 
 from course_lib.analysis.decimate import PITCH_BAND_HZ, decimate
 from course_lib.analysis.frames import frame_count
-from course_lib.core.checks import check_audio, check_sample_rate
+from course_lib.core.checks import check_audio, check_eager, check_sample_rate
+from course_lib.core.types import ArrayLike
 
 CANDIDATES = 6  # pitches kept of each frame
 LAGS_PER_SAMPLE = 4  # lags that are looked at, per sample of the decimated sound
@@ -26,14 +27,18 @@ QUIET_DB, SILENT_DB = -40.0, -60.0  # re the loud frames; between them the score
 
 
 class F0Track(NamedTuple):
-    """Pitch in Hz and how sure it is, 0 to 1, both (…, n_frames); confidence ≥ 0.5 where a pitch is heard."""
+    """Pitch in Hz and how sure it is, 0 to 1, both (…, n_frames); confidence ≥ 0.5 where a pitch is heard.
+
+    >>> F0Track(torch.tensor([440.0]), torch.tensor([0.9])).f0_hz
+    tensor([440.])
+    """
 
     f0_hz: Tensor
     confidence: Tensor
 
 
 def track_f0(
-    audio: Any, sample_rate: float, hop_s: float = 0.004, *, f_min_hz: float = 65.0, f_max_hz: float = 1100.0
+    audio: ArrayLike, sample_rate: float, hop_s: float = 0.004, *, f_min_hz: float = 65.0, f_max_hz: float = 1100.0
 ) -> F0Track:
     """Track the pitch of a monophonic sound, some forty times quicker than `estimate_f0`.
 
@@ -51,19 +56,24 @@ def track_f0(
 
     Returns:
         The pitch in Hz, interpolated over unvoiced gaps (in log-frequency), held at the ends, 0 everywhere if no frame
-        is voiced, never NaN; and the confidence, the share of a frame's energy that repeats, at least 0.5 in voiced
-        frames and less in all others. A pitch seen for less than the length of a frame is not believed. Frame i sits
-        at sample i·n_samples/n_frames.
+        is voiced, as in silence, never NaN; and the confidence, the share of a frame's energy that repeats, at least
+        0.5 in voiced frames and less in all others. A pitch seen for less than the length of a frame is not believed.
+        Frame i sits at sample i·n_samples/n_frames.
 
     Raises:
-        ValueError: silent or empty sound, NaN, a sample rate or hop that is not positive, a pitch range that reaches
+        ValueError: empty sound, NaN, a sample rate or hop that is not positive, a pitch range that reaches
             Nyquist or is narrower than two semitones, a sound shorter than three periods of the lowest pitch.
 
     Source: de Cheveigné & Kawahara, YIN, 2002; McLeod & Wyvill, 2005 (the normalisation); Boersma, 1993 (the path).
     Chapter: book/tone_transfer/pitch_and_loudness.ipynb
+
+    >>> tone = 0.5 * torch.sin(2 * torch.pi * 440.0 * torch.arange(8000) / 16000)
+    >>> round(float(track_f0(tone, sample_rate=16000).f0_hz[60]))
+    440
     """
     rate = check_sample_rate(sample_rate)
-    sound = check_audio(audio, allow_silence=False)
+    sound = check_audio(audio)
+    check_eager("track_f0 follows a path of whole numbers", sound)
     n_samples = sound.shape[-1]
     n_frames = frame_count(n_samples=n_samples, sample_rate=rate, hop_s=hop_s)
     if not 0 < f_min_hz < f_max_hz < rate / 2:
@@ -205,5 +215,5 @@ def _best_path(
     chosen = np.where(voiced, choice, 0)
     rows = np.arange(n)
     heard = strength[rows, chosen] * (1 - quiet)
-    confidence = np.where(voiced, np.clip(heard, 0.5, 1.0), np.clip(heard, 0.0, 0.49)).astype(np.float32)
-    return f0_hz[rows, chosen], voiced, confidence
+    confidence = np.where(voiced, np.clip(heard, 0.5, 1.0), np.clip(heard, 0.0, 0.49))
+    return f0_hz[rows, chosen], voiced, np.abs(confidence).astype(np.float32)  # no −0 in silence

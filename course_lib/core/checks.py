@@ -13,11 +13,13 @@ import torch
 from torch import Tensor
 
 from course_lib.core.eager import is_eager
+from course_lib.core.types import ArrayLike
 
-PRECISIONS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+HALVES = (torch.float16, torch.bfloat16)
+PRECISIONS = (*HALVES, torch.float32, torch.float64)
 
 
-def as_tensor(value: Any, name: str) -> Tensor:
+def as_tensor(value: ArrayLike, name: str) -> Tensor:
     """Return `value` as a floating-point tensor; integers, lists and NumPy arrays of any layout are converted.
 
     Args:
@@ -29,6 +31,9 @@ def as_tensor(value: Any, name: str) -> Tensor:
 
     Raises:
         TypeError: not numeric, complex, or of a precision that nothing can be computed in.
+
+    >>> as_tensor([1, 2], "amplitude")
+    tensor([1., 2.])
     """
     try:
         tensor = value if isinstance(value, Tensor) else torch.as_tensor(_plain(value))
@@ -43,7 +48,7 @@ def as_tensor(value: Any, name: str) -> Tensor:
     return tensor
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: ArrayLike) -> Any:
     """A NumPy array as torch takes it: native byte order, no negative or odd steps, writable; all else untouched."""
     if not isinstance(value, np.ndarray):
         return value
@@ -55,14 +60,20 @@ def _plain(value: Any) -> Any:
 
 
 def in_single(*tensors: Tensor) -> tuple[Tensor, ...]:
-    """Return the tensors in float32 where they were float16 or bfloat16: for sums and angles, rounded at the end."""
-    return tuple(x.to(torch.promote_types(x.dtype, torch.float32)) for x in tensors)
+    """Return the tensors in float32 where they were float16 or bfloat16: for sums and angles, rounded at the end.
+
+    >>> [x.dtype for x in in_single(torch.ones(1).half(), torch.ones(1).double())]
+    [torch.float32, torch.float64]
+    """
+    return tuple([x.float() if x.dtype in HALVES else x for x in tensors])
 
 
 def check_eager(what: str, *tensors: Any) -> None:
     """Raise NotImplementedError unless the values are there to be read, for what cannot do without them.
 
     what: a sentence's subject and verb, such as "track_f0 follows a path of whole numbers".
+
+    >>> check_eager("track_f0 follows a path of whole numbers", torch.ones(3))
     """
     if not is_eager(*(x for x in tensors if isinstance(x, Tensor))):
         raise NotImplementedError(
@@ -72,7 +83,11 @@ def check_eager(what: str, *tensors: Any) -> None:
 
 
 def check_sample_rate(sample_rate: float) -> float:
-    """Return the sample rate (Hz) or raise ValueError unless it is a positive, finite number."""
+    """Return the sample rate (Hz) or raise ValueError unless it is a positive, finite number.
+
+    >>> check_sample_rate(44100)
+    44100.0
+    """
     try:
         rate = float(sample_rate)
     except (TypeError, ValueError) as error:
@@ -83,7 +98,11 @@ def check_sample_rate(sample_rate: float) -> float:
 
 
 def check_count(value: int, name: str, minimum: int = 1) -> int:
-    """Return a whole number of at least `minimum`, or raise ValueError."""
+    """Return a whole number of at least `minimum`, or raise ValueError.
+
+    >>> check_count(3.0, "n_partials")
+    3
+    """
     if isinstance(value, bool) or not isinstance(value, int):
         try:
             whole = int(value)
@@ -98,7 +117,11 @@ def check_count(value: int, name: str, minimum: int = 1) -> int:
 
 
 def check_finite(tensor: Tensor, name: str) -> Tensor:
-    """Return the tensor, or raise ValueError where it holds NaN or infinity (the first place is named)."""
+    """Return the tensor, or raise ValueError where it holds NaN or infinity (the first place is named).
+
+    >>> check_finite(torch.zeros(2), "gain")
+    tensor([0., 0.])
+    """
     if not is_eager(tensor):
         return tensor
     if math.isfinite(float(tensor.detach().sum())):  # quicker; a sum that overflows is looked at closely
@@ -111,7 +134,7 @@ def check_finite(tensor: Tensor, name: str) -> Tensor:
     return tensor
 
 
-def check_audio(audio: Any, name: str = "audio", *, allow_silence: bool = True, minimum: int = 1) -> Tensor:
+def check_audio(audio: ArrayLike, name: str = "audio", *, allow_silence: bool = True, minimum: int = 1) -> Tensor:
     """Return sound as a tensor (…, n_samples), or raise ValueError.
 
     Args:
@@ -119,6 +142,9 @@ def check_audio(audio: Any, name: str = "audio", *, allow_silence: bool = True, 
         name: what the caller calls it, for the message.
         allow_silence: whether all-zero sound is welcome.
         minimum: least number of samples.
+
+    >>> check_audio([0.0, 0.5]).shape
+    torch.Size([2])
     """
     tensor = as_tensor(audio, name)
     if tensor.ndim == 0:
@@ -136,8 +162,12 @@ def check_audio(audio: Any, name: str = "audio", *, allow_silence: bool = True, 
     return tensor
 
 
-def check_frequency(frequency_hz: Any, name: str, sample_rate: float, *, below_nyquist: bool = False) -> Tensor:
-    """Return frequencies (Hz) as a tensor; raise ValueError if negative, not finite, or (optionally) too high."""
+def check_frequency(frequency_hz: ArrayLike, name: str, sample_rate: float, *, below_nyquist: bool = False) -> Tensor:
+    """Return frequencies (Hz) as a tensor; raise ValueError if negative, not finite, or (optionally) too high.
+
+    >>> check_frequency(440, "f0_hz", sample_rate=16000)
+    tensor(440.)
+    """
     tensor = as_tensor(frequency_hz, name)
     if tensor.numel() == 0:
         raise ValueError(f"{name} is empty: it needs at least one frame; got shape {tuple(tensor.shape)}")
@@ -157,14 +187,22 @@ def check_frequency(frequency_hz: Any, name: str, sample_rate: float, *, below_n
 
 
 def check_not_negative(tensor: Tensor, name: str, mend: str = "") -> Tensor:
-    """Return the tensor, or raise ValueError where a value lies below 0 (the lowest is named)."""
+    """Return the tensor, or raise ValueError where a value lies below 0 (the lowest is named).
+
+    >>> check_not_negative(torch.tensor([0.0, 0.5]), "gain")
+    tensor([0.0000, 0.5000])
+    """
     if is_eager(tensor) and bool((tensor.detach() < 0).any()):
         raise ValueError(f"{name} must not be negative; got {tensor.detach().min().item():g}{mend}")
     return tensor
 
 
 def check_leading(**axes: torch.Size) -> torch.Size:
-    """Return what leading (batch) axes broadcast to, or raise ValueError where they do not agree."""
+    """Return what leading (batch) axes broadcast to, or raise ValueError where they do not agree.
+
+    >>> check_leading(f0_hz=torch.Size([4]), amplitude=torch.Size([1]))
+    torch.Size([4])
+    """
     shapes = list(axes.values())
     if all(shape == shapes[0] for shape in shapes):  # as a rule; PyTorch's way to broadcast is a slow one
         return shapes[0]

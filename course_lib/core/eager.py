@@ -10,9 +10,8 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
-PLAIN = (Tensor, torch.nn.Parameter)
-# Gradients of a batch at once (`is_grads_batched`) come in tensors of this kind.
-_is_batched = torch._C._functorch.is_legacy_batchedtensor
+_PLAIN = (Tensor, torch.nn.Parameter)
+_FAKE = torch._C._TorchDispatchModeKey.FAKE
 
 
 def is_eager(*tensors: Tensor) -> bool:
@@ -28,9 +27,10 @@ def is_eager(*tensors: Tensor) -> bool:
         return False
     if torch._C._functorch.peek_interpreter_stack() is not None or forward_ad._current_level >= 0:
         return False
-    if torch._C._get_dispatch_mode(torch._C._TorchDispatchModeKey.FAKE) is not None:
+    if torch._C._get_dispatch_mode(_FAKE) is not None:
         return False
-    for x in tensors:
-        if type(x) not in PLAIN or x.is_meta or _is_batched(x):
+    legacy = torch._C._functorch.is_legacy_batchedtensor  # gradients of a batch at once (`is_grads_batched`)
+    for x in tensors:  # asked at every call of every function, so in no more steps than it needs
+        if type(x) not in _PLAIN or x.is_meta or legacy(x):
             return False
     return True

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
 
 from course_lib.core.checks import as_tensor, check_count, check_finite, in_single
 from course_lib.core.eager import is_eager
+from course_lib.core.types import ArrayLike
 
-METHODS = ("linear", "hann", "hold")
+Interpolation = Literal["linear", "hann", "hold"]
+METHODS: tuple[Interpolation, ...] = get_args(Interpolation)
 
 
-def upsample(frames: Any, n_samples: int, method: str = "linear", *, dim: int = -1) -> Tensor:
+def upsample(frames: ArrayLike, n_samples: int, method: Interpolation = "linear", *, dim: int = -1) -> Tensor:
     """Turn one value a frame into one value a sample.
 
     Frame i sits at sample i · n_samples / n_frames, which need not be whole; after the last frame its value is held.

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from course_lib.core.checks import PRECISIONS, check_frequency, check_sample_rate
 from course_lib.core.eager import is_eager
+from course_lib.core.types import ArrayLike
 
 # One turn of the phase is 2^62 ticks. Whole numbers add without rounding and overflow by whole turns.
 TURN = 1 << 62
@@ -59,7 +60,7 @@ def _transformable_phase(frequency_hz: Tensor, sample_rate: float) -> Tensor:
     return _exact_phase(frequency_hz, sample_rate) + slope.to(frequency_hz.dtype)
 
 
-def instantaneous_phase(frequency_hz: Any, sample_rate: float) -> Tensor:
+def instantaneous_phase(frequency_hz: ArrayLike, sample_rate: float) -> Tensor:
     """Accumulate frequency into phase: phase[n] = 2π/sr · Σ_{m<n} f[m], wrapped.
 
     Args:

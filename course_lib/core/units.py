@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from course_lib.core.checks import as_tensor, check_finite, check_not_negative, in_single
 from course_lib.core.eager import is_eager
+from course_lib.core.types import ArrayLike
 
 A4_HZ = 440.0
 A4_MIDI = 69.0
 
 
-def hz_to_midi(frequency_hz: Any) -> Tensor:
+def hz_to_midi(frequency_hz: ArrayLike) -> Tensor:
     """Convert frequency to MIDI note number; 0 Hz, a rest, gives 0.
 
     Args:
@@ -41,7 +41,7 @@ def hz_to_midi(frequency_hz: Any) -> Tensor:
     return torch.where(sounding, midi, torch.zeros_like(midi)).to(given.dtype)
 
 
-def midi_to_hz(midi: Any) -> Tensor:
+def midi_to_hz(midi: ArrayLike) -> Tensor:
     """Convert MIDI note number to frequency.
 
     Args:
@@ -63,7 +63,7 @@ def midi_to_hz(midi: Any) -> Tensor:
     return (A4_HZ * torch.exp2((m - A4_MIDI) / 12.0)).to(given.dtype)
 
 
-def cents(frequency_hz: Any, reference_hz: Any) -> Tensor:
+def cents(frequency_hz: ArrayLike, reference_hz: ArrayLike) -> Tensor:
     """Distance between two frequencies in cents (hundredths of a semitone), positive when the first is higher.
 
     Args:
@@ -91,7 +91,7 @@ def cents(frequency_hz: Any, reference_hz: Any) -> Tensor:
     return (1200.0 * torch.log2(f / r)).to(ratio.dtype)
 
 
-def amplitude_to_db(amplitude: Any, floor_db: float = -120.0) -> Tensor:
+def amplitude_to_db(amplitude: ArrayLike, floor_db: float = -120.0) -> Tensor:
     """Convert linear amplitude to decibels, 20·log10|a|, never below the floor.
 
     Args:
@@ -114,7 +114,7 @@ def amplitude_to_db(amplitude: Any, floor_db: float = -120.0) -> Tensor:
     return (20.0 * torch.log10(a.abs().clamp(min=10.0 ** (floor_db / 20.0)))).to(given.dtype)
 
 
-def db_to_amplitude(level_db: Any) -> Tensor:
+def db_to_amplitude(level_db: ArrayLike) -> Tensor:
     """Convert decibels to linear amplitude, 10^(dB / 20).
 
     Args:
@@ -136,7 +136,7 @@ def db_to_amplitude(level_db: Any) -> Tensor:
     return (10.0 ** (level / 20.0)).to(given.dtype)
 
 
-def exp_sigmoid(x: Any, exponent: float = 10.0, max_value: float = 2.0, threshold: float = 1e-7) -> Tensor:
+def exp_sigmoid(x: ArrayLike, exponent: float = 10.0, max_value: float = 2.0, threshold: float = 1e-7) -> Tensor:
     """Scale a raw number to a positive amplitude: max_value · σ(x)^ln(exponent) + threshold.
 
     A sigmoid bent so that equal steps of `x` are roughly equal steps in dB over a wide range.

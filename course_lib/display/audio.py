@@ -9,13 +9,12 @@ import io
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from torch import Tensor
 
 from course_lib.core.checks import check_audio, check_sample_rate
 from course_lib.core.extras import needs_course
+from course_lib.core.types import ArrayLike, Labelled
 from course_lib.display.figures.bundle import bundle_file
 from course_lib.display.players.facts import equal_loudness_db, outlines
 from course_lib.effects.levels import fade_cuts, gain_to_level
@@ -25,7 +24,7 @@ PLAYER = Path(__file__).parent / "players" / "group.js"
 ALONE = "for(const a of document.querySelectorAll('audio'))if(a!==this)a.pause()"
 
 
-def encode_audio(audio: Any, sample_rate: float, *, bits: int = 16) -> tuple[bytes, int]:
+def encode_audio(audio: ArrayLike, sample_rate: float, *, bits: int = 16) -> tuple[bytes, int]:
     """Encode sound losslessly for a page.
 
     Args:
@@ -66,7 +65,7 @@ def _signed_db(gain: float) -> str:
 
 
 def listen_html(
-    sound: Tensor | Mapping[str, Any],
+    sound: Labelled,
     sample_rate: float,
     *,
     bits: int = 16,
@@ -74,10 +73,10 @@ def listen_html(
     fade_s: float = 0.01,
 ) -> str:
     """Return the player as HTML: an `<audio>` element a sound, which for several sounds a script makes into one."""
-    sounds = dict(sound) if isinstance(sound, Mapping) else {"sound": sound}
-    if not sounds:
+    named = dict(sound) if isinstance(sound, Mapping) else {"sound": sound}
+    if not named:
         raise ValueError("listen got an empty dict: give it at least one {label: sound}")
-    sounds = {label: fade_cuts(check_audio(audio), sample_rate, fade_s=fade_s) for label, audio in sounds.items()}
+    sounds = {label: fade_cuts(check_audio(audio), sample_rate, fade_s=fade_s) for label, audio in named.items()}
     note = ""
     if level_db is not None:
         gain = gain_to_level(list(sounds.values()), sample_rate, level_db=level_db)
@@ -119,7 +118,7 @@ def _row(label: str, data: bytes, clipped: int, facts: str, several: bool) -> st
 
 
 def listen(
-    sound: Tensor | Mapping[str, Any],
+    sound: Labelled,
     sample_rate: float,
     *,
     bits: int = 16,
@@ -152,6 +151,10 @@ def listen(
             out of range, a negative fade.
 
     Chapter: book/intro.ipynb
+
+    >>> import torch
+    >>> listen(torch.zeros(800), sample_rate=16000)
+    <IPython.core.display.HTML object>
     """
     with needs_course("listen"):
         from IPython.display import HTML, display

@@ -69,7 +69,7 @@ def kinds() -> list[str]:
     return figures.kinds()
 
 
-def live_figure(kind: str, **state: Any) -> LiveFigure:
+def live_figure(kind: str, **state: object) -> LiveFigure:
     """Return a live figure: sliders, picture and sound that compute in the page.
 
     Args:
@@ -92,7 +92,7 @@ def live_figure(kind: str, **state: Any) -> LiveFigure:
     return LiveFigure(kind, _full_state(kind, state))
 
 
-def _full_state(kind: str, state: Mapping[str, Any]) -> dict[str, Any]:
+def _full_state(kind: str, state: Mapping[str, object]) -> dict[str, Any]:
     """Defaults filled in, every value checked and rounded, sorted by name."""
     about = figures.find(kind)
     fields, derived = about.fields, about.derived

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import SupportsFloat
 
 from torch import Tensor
 
@@ -14,7 +14,7 @@ from course_lib.core.extras import needs_course
 
 def show_number(
     label: str,
-    value: Any,
+    value: Tensor | SupportsFloat,
     unit: str = "",
     *,
     below: float | None = None,
@@ -62,7 +62,7 @@ def _rounded(number: float, digits: int) -> str:
     return text.replace("-", "−", 1) if number < 0 else text
 
 
-def table_html(rows: Sequence[Mapping[str, Any]], caption: str = "") -> str:
+def table_html(rows: Sequence[Mapping[str, object]], caption: str = "") -> str:
     """Return rows as an HTML table; the first column names its row.
 
     Args:
@@ -80,9 +80,10 @@ def table_html(rows: Sequence[Mapping[str, Any]], caption: str = "") -> str:
             raise ValueError(f"every row must have the columns {columns}; got {list(row)}")
     cell = "<{0}{1} style='text-align:{2}'>{3}</{0}>"
 
-    def line(row: Mapping[str, Any]) -> str:
+    def line(row: Mapping[str, object]) -> str:
         first, *rest = (html.escape(str(row[c])) for c in columns)
-        side = ["left" if isinstance(row[c], str) and not row[c][:1].isdigit() else "right" for c in columns[1:]]
+        words = (isinstance(x := row[c], str) and not x[:1].isdigit() for c in columns[1:])
+        side = ["left" if word else "right" for word in words]
         body = "".join(cell.format("td", "", a, x) for a, x in zip(side, rest, strict=True))
         return "<tr>" + cell.format("th", " scope='row'", "left", first) + body + "</tr>"
 
@@ -92,7 +93,7 @@ def table_html(rows: Sequence[Mapping[str, Any]], caption: str = "") -> str:
     return f"<table class='dataframe'>{title}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
-def show_table(rows: Sequence[Mapping[str, Any]], caption: str = "") -> None:
+def show_table(rows: Sequence[Mapping[str, object]], caption: str = "") -> None:
     """Show rows as a real table, which wraps and scrolls as a page's tables do.
 
     Args:
@@ -103,6 +104,9 @@ def show_table(rows: Sequence[Mapping[str, Any]], caption: str = "") -> None:
         ValueError: no rows, or rows with different columns.
 
     Chapter: book/midi_ddsp/inference.ipynb
+
+    >>> show_table([{"loss": "waveform", "finds 440 Hz": "no"}], "which loss finds it")
+    <IPython.core.display.HTML object>
     """
     with needs_course("show_table"):
         from IPython.display import HTML, display

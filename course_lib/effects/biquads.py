@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
 
 from course_lib.core.checks import as_tensor, check_finite, check_leading, check_sample_rate, in_single
 from course_lib.core.eager import is_eager
+from course_lib.core.types import ArrayLike
 
-BIQUADS = ("lowpass", "highpass", "bandpass", "notch", "peaking", "lowshelf", "highshelf")
+BiquadKind = Literal["lowpass", "highpass", "bandpass", "notch", "peaking", "lowshelf", "highshelf"]
+BIQUADS: tuple[BiquadKind, ...] = get_args(BiquadKind)
 STABLE = 1e-3  # how far raw numbers stay from the edge of the stability triangle
 
 
 def biquad_coefficients(
-    kind: str, frequency_hz: Any, sample_rate: float, *, q: Any = 0.7071067811865476, gain_db: Any = 0.0
+    kind: BiquadKind,
+    frequency_hz: ArrayLike,
+    sample_rate: float,
+    *,
+    q: ArrayLike = 0.7071067811865476,
+    gain_db: ArrayLike = 0.0,
 ) -> tuple[Tensor, Tensor]:
     """Coefficients of one of the cookbook's filters, differentiable in frequency, Q and gain.
 
@@ -92,7 +99,7 @@ def _cookbook(kind: str, cos: Tensor, alpha: Tensor, root: Tensor) -> tuple[list
     return b, a
 
 
-def pole_radius(a: Any) -> Tensor:
+def pole_radius(a: ArrayLike) -> Tensor:
     """Distance of the outer pole of each section from the middle of the z-plane; below 1 the section is stable.
 
     Args:
@@ -100,6 +107,9 @@ def pole_radius(a: Any) -> Tensor:
 
     Returns:
         (…), in float64: the larger root of z² + (a1/a0)·z + a2/a0 in size.
+
+    >>> pole_radius(torch.tensor([1.0, 0.0, 0.81]))
+    tensor(0.9000, dtype=torch.float64)
     """
     d = check_finite(as_tensor(a, "a"), "a").detach().double()
     half, product = d[..., 1] / d[..., 0] / 2.0, d[..., 2] / d[..., 0]
@@ -108,7 +118,7 @@ def pole_radius(a: Any) -> Tensor:
     return torch.where(inside < 0, product.clamp(min=0.0).sqrt(), real)
 
 
-def stable_denominator(raw: Any) -> Tensor:
+def stable_denominator(raw: ArrayLike) -> Tensor:
     """Turn any two numbers a section into a denominator whose poles lie inside the unit circle.
 
     The stable pairs (a1, a2) fill a triangle: a2 < 1, and a1 between −(1 + a2) and 1 + a2. The first number chooses
@@ -125,6 +135,9 @@ def stable_denominator(raw: Any) -> Tensor:
 
     Source: Nercessian, Sarroff & Werner, Lightweight and interpretable neural modeling of an audio distortion effect
     using hyperconditioned differentiable biquads, ICASSP 2021. Chapter: book/shaping/filters.ipynb
+
+    >>> stable_denominator(torch.zeros(2))
+    tensor([1., 0., 0.])
     """
     r = check_finite(as_tensor(raw, "raw"), "raw")
     if r.ndim < 1 or r.shape[-1] != 2:

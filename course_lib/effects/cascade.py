@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -18,13 +17,14 @@ from course_lib.core.checks import (
     in_single,
 )
 from course_lib.core.eager import is_eager
+from course_lib.core.types import ArrayLike
 from course_lib.effects.biquads import pole_radius
 from course_lib.effects.fir import power_of_two
 
 LONGEST_FFT = 1 << 22
 
 
-def biquad_response(b: Any, a: Any, frequencies_hz: Any, sample_rate: float) -> Tensor:
+def biquad_response(b: ArrayLike, a: ArrayLike, frequencies_hz: ArrayLike, sample_rate: float) -> Tensor:
     """Frequency response of a filter or of a cascade: the ratio of two polynomials on the unit circle.
 
     Args:
@@ -40,6 +40,10 @@ def biquad_response(b: Any, a: Any, frequencies_hz: Any, sample_rate: float) -> 
         ValueError: shapes that do not fit, NaN.
 
     Chapter: book/shaping/filters.ipynb
+
+    >>> b, a = torch.tensor([0.5, 0.5, 0.0]), torch.tensor([1.0, 0.0, 0.0])  # the mean of two samples
+    >>> biquad_response(b, a, torch.tensor([0.0, 4000.0]), sample_rate=16000).abs()
+    tensor([1.0000, 0.7071])
     """
     numerator, denominator = _biquads(b, a)
     f = check_finite(as_tensor(frequencies_hz, "frequencies_hz"), "frequencies_hz")
@@ -56,7 +60,7 @@ def _response(b: Tensor, a: Tensor, omega: Tensor) -> Tensor:
     return ((b.to(powers.dtype) @ powers) / (a.to(powers.dtype) @ powers)).prod(-2)
 
 
-def filter_by_sampling(audio: Any, b: Any, a: Any, fft_size: int | None = None) -> Tensor:
+def filter_by_sampling(audio: ArrayLike, b: ArrayLike, a: ArrayLike, fft_size: int | None = None) -> Tensor:
     """Filter sound by multiplying its spectrum with the filter's response: how a recursion is trained.
 
     A recursion rings for ever, a transform is finite: what rings longer than the transform leaves room for wraps
@@ -79,6 +83,10 @@ def filter_by_sampling(audio: Any, b: Any, a: Any, fft_size: int | None = None) 
 
     Source: Nercessian, Neural parametric equalizer matching using differentiable biquads, DAFx 2020.
     Chapter: book/shaping/filters.ipynb
+
+    >>> click, b, a = torch.eye(1, 4), torch.tensor([1.0, 0.0, 0.0]), torch.tensor([1.0, -0.5, 0.0])
+    >>> filter_by_sampling(click, b, a, fft_size=64).round(decimals=3)
+    tensor([[1.0000, 0.5000, 0.2500, 0.1250]])
     """
     x = check_audio(audio)
     numerator, denominator = _biquads(b, a)
@@ -90,7 +98,7 @@ def filter_by_sampling(audio: Any, b: Any, a: Any, fft_size: int | None = None) 
     if fft_size is not None:
         size = check_count(fft_size, "fft_size", minimum=n)
     elif radius is not None:
-        size = ringing_fft_size(n, int(numerator.shape[-2]), radius)
+        size = ringing_fft_size(n, n_sections=int(numerator.shape[-2]), radius=radius)
     else:
         raise ValueError("fft_size must be given where the poles cannot be looked at (torch.compile, vmap, export …)")
     spectrum = torch.fft.rfft(in_single(x)[0], n=size)
@@ -100,13 +108,17 @@ def filter_by_sampling(audio: Any, b: Any, a: Any, fft_size: int | None = None) 
     return torch.fft.irfft(spectrum * response, n=size)[..., :n].to(x)
 
 
-def ringing_fft_size(n_samples: int, n_sections: int, radius: float) -> int:
-    """A transform long enough for a sound and for what rings after it, until that has fallen by 100 dB."""
+def ringing_fft_size(n_samples: int, *, n_sections: int, radius: float) -> int:
+    """A transform long enough for a sound and for what rings after it, until that has fallen by 100 dB.
+
+    >>> ringing_fft_size(16_000, n_sections=1, radius=0.99)  # rings for another 1146 samples
+    32768
+    """
     rings = n_sections * math.log(1e-5) / math.log(max(radius, 1e-3))
     return min(max(power_of_two(n_samples + math.ceil(rings)), 2), max(LONGEST_FFT, 2 * n_samples))
 
 
-def check_sections(b: Any, a: Any, *, time_varying: bool = False) -> tuple[Tensor, Tensor]:
+def check_sections(b: ArrayLike, a: ArrayLike, *, time_varying: bool = False) -> tuple[Tensor, Tensor]:
     """b and a as (…, n_frames, n_sections, order + 1), or ValueError; one of what has no axis.
 
     A shorter one of the two is filled up with zeros.
@@ -133,7 +145,7 @@ def check_sections(b: Any, a: Any, *, time_varying: bool = False) -> tuple[Tenso
     return b, a
 
 
-def _biquads(b: Any, a: Any) -> tuple[Tensor, Tensor]:
+def _biquads(b: ArrayLike, a: ArrayLike) -> tuple[Tensor, Tensor]:
     """b and a as (…, n_sections, 3), or ValueError."""
     for name, value in (("b", b), ("a", a)):
         shape = as_tensor(value, name).shape

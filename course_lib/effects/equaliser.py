@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import itertools
 import math
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from course_lib.core.checks import check_count, check_sample_rate, in_single
+from course_lib.core.checks import check_audio, check_count, check_sample_rate, in_single
 from course_lib.core.eager import is_eager
-from course_lib.effects.biquads import biquad_coefficients, pole_radius
+from course_lib.core.types import ArrayLike
+from course_lib.effects.biquads import BiquadKind, biquad_coefficients, pole_radius
 from course_lib.effects.cascade import biquad_response, filter_by_sampling, ringing_fft_size
 
 
@@ -32,6 +32,9 @@ class ParametricEQ(nn.Module):
         ValueError: a count below 0, a gain that is not positive.
 
     Chapter: book/shaping/filters.ipynb
+
+    >>> ParametricEQ(sample_rate=16000)(torch.zeros(800)).shape
+    torch.Size([800])
     """
 
     LOW_HZ, HIGH, Q_RANGE = 30.0, 0.475, (0.3, 8.0)  # HIGH is a share of the sample rate
@@ -43,7 +46,8 @@ class ParametricEQ(nn.Module):
         if not 0 < max_gain_db < math.inf:
             raise ValueError(f"max_gain_db must be positive, in dB; got {max_gain_db!r}")
         self.max_gain_db = float(max_gain_db)
-        self.kinds = ["lowshelf", *["peaking"] * (n - 2), "highshelf"]
+        peaks: list[BiquadKind] = ["peaking"] * (n - 2)
+        self.kinds: list[BiquadKind] = ["lowshelf", *peaks, "highshelf"]
         share = (torch.arange(n) + 0.5) / n
         self.raw_frequency = nn.Parameter(torch.logit(share))
         self.raw_gain = nn.Parameter(torch.zeros(n))
@@ -69,15 +73,17 @@ class ParametricEQ(nn.Module):
         pairs = [biquad_coefficients(kind, f, self.sample_rate, q=q, gain_db=gain) for kind, f, q, gain in rows]
         return torch.stack([b for b, _ in pairs]), torch.stack([a for _, a in pairs])
 
-    def response(self, frequencies_hz: Any) -> Tensor:
+    def response(self, frequencies_hz: ArrayLike) -> Tensor:
         """Complex response at (n_bins,) Hz."""
         return biquad_response(*self.coefficients(), frequencies_hz, self.sample_rate)
 
-    def forward(self, audio: Any) -> Tensor:
+    def forward(self, audio: ArrayLike) -> Tensor:
         """Filter (…, n_samples) by frequency sampling."""
+        x = check_audio(audio)
         b, a = self.coefficients()
-        size = None if is_eager(a) else ringing_fft_size(int(audio.shape[-1]), len(self.kinds), self.slowest_pole)
-        return filter_by_sampling(audio, b, a, fft_size=size)
+        n, sections = int(x.shape[-1]), len(self.kinds)
+        size = None if is_eager(a) else ringing_fft_size(n, n_sections=sections, radius=self.slowest_pole)
+        return filter_by_sampling(x, b, a, fft_size=size)
 
     def _slowest_pole(self) -> float:
         """Radius of the pole that rings longest, whatever the knobs say: some corner of their ranges has it."""

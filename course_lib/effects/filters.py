@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor
 
@@ -17,9 +15,10 @@ from course_lib.core.checks import (
     in_single,
 )
 from course_lib.core.eager import is_eager
+from course_lib.core.types import ArrayLike
 
 
-def lowpass_response(cutoff_hz: Any, *, frequencies_hz: Any, order: int = 2) -> Tensor:
+def lowpass_response(cutoff_hz: ArrayLike, *, frequencies_hz: ArrayLike, order: int = 2) -> Tensor:
     """Magnitude response of a Butterworth low-pass: 1 / √(1 + (f / f_c)^(2·order)).
 
     Smooth in the cutoff, so a gradient reaches it through any sound that was filtered.
@@ -52,7 +51,7 @@ def lowpass_response(cutoff_hz: Any, *, frequencies_hz: Any, order: int = 2) -> 
     return torch.rsqrt(1.0 + ratio ** (2 * check_count(order, "order"))).to(dtype)
 
 
-def apply_response(audio: Any, response: Any) -> Tensor:
+def apply_response(audio: ArrayLike, response: ArrayLike) -> Tensor:
     """Filter sound by multiplying its spectrum: zero-phase, no delay.
 
     The sound is padded with as much silence again, so that nothing wraps around from its end to its beginning.
@@ -68,6 +67,9 @@ def apply_response(audio: Any, response: Any) -> Tensor:
         ValueError: a response of another length, NaN, empty sound.
 
     Chapter: book/first_steps/what_is_ddsp.ipynb
+
+    >>> apply_response(torch.tensor([1.0, 0.0, 0.0]), torch.full((4,), 0.5)).round(decimals=3).abs()
+    tensor([0.5000, 0.0000, 0.0000])
     """
     x = check_audio(audio)
     h = check_finite(as_tensor(response, "response"), "response")
@@ -80,12 +82,16 @@ def apply_response(audio: Any, response: Any) -> Tensor:
 
 
 def rfft_frequencies(*, n_samples: int, sample_rate: float) -> Tensor:
-    """Return the bin frequencies (Hz) that `apply_response` uses: n_samples + 1 of them, 0 … Nyquist."""
+    """Return the bin frequencies (Hz) that `apply_response` uses: n_samples + 1 of them, 0 … Nyquist.
+
+    >>> rfft_frequencies(n_samples=4, sample_rate=8000)
+    tensor([   0., 1000., 2000., 3000., 4000.])
+    """
     n = check_count(n_samples, "n_samples")
     return torch.linspace(0.0, check_sample_rate(sample_rate) / 2, n + 1)
 
 
-def lowpass(audio: Any, cutoff_hz: Any, *, sample_rate: float, order: int = 2) -> Tensor:
+def lowpass(audio: ArrayLike, cutoff_hz: ArrayLike, *, sample_rate: float, order: int = 2) -> Tensor:
     """Filter sound with a zero-phase low-pass whose cutoff can be learned.
 
     Args:
@@ -101,6 +107,10 @@ def lowpass(audio: Any, cutoff_hz: Any, *, sample_rate: float, order: int = 2) -
         ValueError: as `lowpass_response` and `apply_response`.
 
     Chapter: book/first_steps/what_is_ddsp.ipynb
+
+    >>> tone = 0.5 * torch.sin(2 * torch.pi * 440.0 * torch.arange(8000) / 16000)
+    >>> round(float(lowpass(tone, 440.0, sample_rate=16000)[2000:6000].max() / 0.5), 2)  # −3 dB at the cutoff
+    0.71
     """
     x = check_audio(audio)
     cutoff = as_tensor(cutoff_hz, "cutoff_hz")

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor
 
 from course_lib.core.checks import as_tensor, check_audio, check_finite, check_leading, in_single
 from course_lib.core.eager import is_eager
+from course_lib.core.types import ArrayLike
 
 
-def fir_filter(audio: Any, magnitudes: Any, *, time_varying: bool = False) -> Tensor:
+def fir_filter(audio: ArrayLike, magnitudes: ArrayLike, *, time_varying: bool = False) -> Tensor:
     """Filter sound with a zero-phase response that is given at evenly spaced frequencies.
 
     The magnitudes become 2 · (n_bands − 1) taps, windowed (`zero_phase_response`): details narrower than a band are
@@ -52,7 +51,7 @@ def fir_filter(audio: Any, magnitudes: Any, *, time_varying: bool = False) -> Te
     return shape_noise(sound, filters).to(dtype)
 
 
-def zero_phase_response(magnitudes: Any) -> Tensor:
+def zero_phase_response(magnitudes: ArrayLike) -> Tensor:
     """Impulse response whose spectrum runs through the magnitudes: frequency sampling, then a Hann window.
 
     Args:
@@ -78,7 +77,11 @@ def zero_phase_response(magnitudes: Any) -> Tensor:
 
 
 def shape_noise(noise: Tensor, magnitudes: Tensor) -> Tensor:
-    """Send a noise (…, n_samples) through the filters of checked magnitudes (…, n_frames, n_bands)."""
+    """Send a noise (…, n_samples) through the filters of checked magnitudes (…, n_frames, n_bands).
+
+    >>> shape_noise(torch.ones(8), torch.ones(2, 3)).shape
+    torch.Size([8])
+    """
     n, n_frames, n_bands = (int(size) for size in (noise.shape[-1], *magnitudes.shape[-2:]))
     exact = magnitudes.to(noise)  # the FFT knows no half precision
     hop = -(-n // n_frames)
@@ -121,7 +124,11 @@ def _overlap_add(pieces: Tensor, centres: Tensor, lead: int, n_samples: int) -> 
 
 
 def power_of_two(n: int) -> int:
-    """The least power of two that is not below n; counted up, so that a compiler may leave n open."""
+    """The least power of two that is not below n; counted up, so that a compiler may leave n open.
+
+    >>> power_of_two(1000)
+    1024
+    """
     power = 1
     while power < n:
         power *= 2
@@ -134,8 +141,12 @@ def _fast_length(n: int) -> int:
     return 3 * power // 4 if n <= 3 * power // 4 and power >= 4 else power
 
 
-def check_magnitudes(magnitudes: Any, frames: bool) -> Tensor:
-    """Magnitudes as a tensor, (…, n_bands) or (…, n_frames, n_bands), or ValueError."""
+def check_magnitudes(magnitudes: ArrayLike, frames: bool) -> Tensor:
+    """Magnitudes as a tensor, (…, n_bands) or (…, n_frames, n_bands), or ValueError.
+
+    >>> check_magnitudes([0.5, 1.0], frames=False)
+    tensor([0.5000, 1.0000])
+    """
     m = check_finite(as_tensor(magnitudes, "magnitudes"), "magnitudes")
     shape = "(…, n_frames, n_bands) with at least one frame and" if frames else "(…, n_bands) with at least"
     if m.ndim < 1 + frames or m.shape[-1] < 2 or (frames and m.shape[-2] < 1):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from course_lib.core.checks import check_audio, check_eager, check_sample_rate, in_single
+from course_lib.core.types import ArrayLike
 
 BLOCK_S = 0.05
 SOUNDING_DB = 40.0  # a block this far below the loudest one is a rest or a tail, and plays no part in the level
@@ -16,7 +16,7 @@ CUT = 1e-3  # an edge above this part of the peak was cut: it clicks
 FULL_SCALE = 0.99
 
 
-def active_rms_db(audio: Any, sample_rate: float) -> float:
+def active_rms_db(audio: ArrayLike, sample_rate: float) -> float:
     """Measure how loud a sound is while it sounds: RMS over its blocks of 50 ms, without rests and tails.
 
     Without them a plucked note and a held one of equal level while they sound would be far apart. The idea is that of
@@ -65,6 +65,10 @@ def gain_to_level(sounds: list[Tensor], sample_rate: float, *, level_db: float) 
         ValueError: no sound, or one that is empty, NaN or infinite.
 
     Chapter: book/notation.ipynb
+
+    >>> tone = 0.5 * torch.sin(2 * torch.pi * 440.0 * torch.arange(8000) / 16000)
+    >>> round(gain_to_level([tone], sample_rate=16000, level_db=-20.0), 3)
+    0.283
     """
     if not sounds:
         raise ValueError("gain_to_level needs at least one sound; got none")
@@ -76,7 +80,7 @@ def gain_to_level(sounds: list[Tensor], sample_rate: float, *, level_db: float) 
     return min(10.0 ** ((level_db - loudest) / 20.0), FULL_SCALE / peak)
 
 
-def fade_cuts(audio: Any, sample_rate: float, *, fade_s: float = 0.01) -> Tensor:
+def fade_cuts(audio: ArrayLike, sample_rate: float, *, fade_s: float = 0.01) -> Tensor:
     """Fade a sound in and out over a few milliseconds where it was cut: a raised cosine, so that it does not click.
 
     An edge that is silent already is left as it is, and so is a sound shorter than four fades. A clap that begins at
@@ -94,6 +98,9 @@ def fade_cuts(audio: Any, sample_rate: float, *, fade_s: float = 0.01) -> Tensor
         ValueError: empty, NaN or infinite sound, or a negative time.
 
     Chapter: book/notation.ipynb
+
+    >>> fade_cuts(torch.ones(8000), sample_rate=16000)[[0, 4000]]
+    tensor([0., 1.])
     """
     sound = check_audio(audio)
     if not (math.isfinite(fade_s) and fade_s >= 0):

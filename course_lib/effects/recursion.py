@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, get_args, overload
+from typing import Literal, get_args, overload
 
 import torch
 from torch import Tensor
 
 from course_lib.core.checks import as_tensor, check_audio, check_finite, check_leading
 from course_lib.core.eager import is_eager
+from course_lib.core.types import ArrayLike
 from course_lib.effects.cascade import check_sections
 from course_lib.kernels.method import compiled_loops
 from course_lib.kernels.recursion import recursion, recursion_reference
@@ -19,21 +20,23 @@ RECURSION_METHODS: tuple[RecursionMethod, ...] = get_args(RecursionMethod)
 
 @overload
 def filter_recursively(
-    audio: Any, b: Any, a: Any, *, time_varying: bool = False, state: Any = None, return_state: Literal[False] = False,
+    audio: ArrayLike, b: ArrayLike, a: ArrayLike, *,
+    time_varying: bool = False, state: ArrayLike | None = None, return_state: Literal[False] = False,
     method: RecursionMethod = "auto",
 ) -> Tensor: ...  # fmt: skip
 @overload
 def filter_recursively(
-    audio: Any, b: Any, a: Any, *, time_varying: bool = False, state: Any = None, return_state: Literal[True],
+    audio: ArrayLike, b: ArrayLike, a: ArrayLike, *,
+    time_varying: bool = False, state: ArrayLike | None = None, return_state: Literal[True],
     method: RecursionMethod = "auto",
 ) -> tuple[Tensor, Tensor]: ...  # fmt: skip
 def filter_recursively(
-    audio: Any,
-    b: Any,
-    a: Any,
+    audio: ArrayLike,
+    b: ArrayLike,
+    a: ArrayLike,
     *,
     time_varying: bool = False,
-    state: Any = None,
+    state: ArrayLike | None = None,
     return_state: bool = False,
     method: RecursionMethod = "auto",
 ) -> Tensor | tuple[Tensor, Tensor]:

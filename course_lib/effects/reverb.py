@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -19,12 +18,13 @@ from course_lib.core.checks import (
 )
 from course_lib.core.eager import is_eager
 from course_lib.core.noise import white_noise
+from course_lib.core.types import ArrayLike
 from course_lib.effects.fir import power_of_two
 
 NEPER_DB = 20.0 / math.log(10.0)  # dB in a factor of e
 
 
-def fft_convolve(audio: Any, impulse_response: Any) -> Tensor:
+def fft_convolve(audio: ArrayLike, impulse_response: ArrayLike) -> Tensor:
     """Convolve a sound with an impulse response by multiplying their spectra, and keep the sound's length.
 
     Both are padded first, so that no tail wraps around from the end to the beginning.
@@ -55,7 +55,7 @@ def fft_convolve(audio: Any, impulse_response: Any) -> Tensor:
     return torch.fft.irfft(spectrum, n=size)[..., :n].to(dtype)
 
 
-def reverb(audio: Any, impulse_response: Any) -> Tensor:
+def reverb(audio: ArrayLike, impulse_response: ArrayLike) -> Tensor:
     """Add a room to a dry sound.
 
     The direct sound is passed on as it is, so tap 0 of the response is taken as 0: otherwise the dry sound would come
@@ -72,6 +72,9 @@ def reverb(audio: Any, impulse_response: Any) -> Tensor:
         ValueError: as `fft_convolve`.
 
     Source: Engel et al., DDSP, 2020, section 3.3. Chapter: book/shaping/room.ipynb
+
+    >>> reverb(torch.tensor([1.0, 0.0, 0.0]), torch.tensor([9.0, 0.0, 0.25]))  # tap 0 is taken as 0
+    tensor([1.0000, 0.0000, 0.2500])
     """
     x, h = check_audio(audio), check_audio(impulse_response, "impulse_response")
     room = torch.cat([torch.zeros_like(h[..., :1]), h[..., 1:]], -1)
@@ -79,7 +82,7 @@ def reverb(audio: Any, impulse_response: Any) -> Tensor:
 
 
 def decaying_impulse_response(
-    rt60_s: Any, gain_db: Any, *, n_taps: int, sample_rate: float, generator: torch.Generator | None = None
+    rt60_s: ArrayLike, gain_db: ArrayLike, *, n_taps: int, sample_rate: float, generator: torch.Generator | None = None
 ) -> Tensor:
     """Noise that dies away exponentially: the diffuse tail of a room in two numbers.
 
@@ -98,6 +101,9 @@ def decaying_impulse_response(
         ValueError: a decay time that is not above 0, NaN.
 
     Source: Moorer, About this reverberation business, 1979. Chapter: book/shaping/room.ipynb
+
+    >>> decaying_impulse_response(0.5, -12.0, n_taps=800, sample_rate=16000).shape
+    torch.Size([800])
     """
     rate, n = check_sample_rate(sample_rate), check_count(n_taps, "n_taps", minimum=2)
     decay = check_finite(as_tensor(rt60_s, "rt60_s"), "rt60_s")
@@ -132,6 +138,9 @@ class Reverb(nn.Module):
         ValueError: fewer than two taps.
 
     Source: Engel et al., DDSP, 2020, section 3.3. Chapter: book/shaping/room.ipynb
+
+    >>> Reverb(n_taps=800)(torch.zeros(100)).shape
+    torch.Size([100])
     """
 
     def __init__(self, n_taps: int, *, initial: float = 1e-3, generator: torch.Generator | None = None) -> None:
@@ -142,7 +151,7 @@ class Reverb(nn.Module):
         )  # down by 60 dB at its end
         self.impulse_response = nn.Parameter(initial * start / start.square().mean().sqrt())
 
-    def forward(self, audio: Any) -> Tensor:
+    def forward(self, audio: ArrayLike) -> Tensor:
         """Return dry + room, (…, n_samples)."""
         return reverb(audio, self.impulse_response)
 
@@ -164,6 +173,9 @@ class DecayReverb(nn.Module):
         ValueError: as `decaying_impulse_response`.
 
     Chapter: book/shaping/room.ipynb
+
+    >>> DecayReverb(n_taps=800, sample_rate=16000)(torch.zeros(100)).shape
+    torch.Size([100])
     """
 
     def __init__(self, *, n_taps: int, sample_rate: float, rt60_s: float = 0.5, gain_db: float = -12.0) -> None:
@@ -188,6 +200,6 @@ class DecayReverb(nn.Module):
         """(n_taps,), what the two numbers stand for now."""
         return decaying_impulse_response(self.rt60_s, self.gain_db, n_taps=self.n_taps, sample_rate=self.sample_rate)
 
-    def forward(self, audio: Any) -> Tensor:
+    def forward(self, audio: ArrayLike) -> Tensor:
         """Return dry + room, (…, n_samples)."""
         return reverb(audio, self.impulse_response)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -18,13 +17,14 @@ from course_lib.core.checks import (
     in_single,
 )
 from course_lib.core.eager import is_eager
+from course_lib.core.types import ArrayLike
 from course_lib.effects.reverb import fft_convolve
 
 SPEED_OF_SOUND = 343.0  # m/s, in dry air at 20 °C
 HIGH_PASS_HZ = 50.0  # all mirror images have one sign; the constant pressure they add up to is taken away below this
 
 
-def energy_decay_db(impulse_response: Any) -> Tensor:
+def energy_decay_db(impulse_response: ArrayLike) -> Tensor:
     """Return how much of a response's energy is still to come at each sample, in dB (Schroeder's integral).
 
     Args:
@@ -48,7 +48,9 @@ def energy_decay_db(impulse_response: Any) -> Tensor:
     return (10.0 * torch.log10((energy / energy[..., :1]).clamp(min=1e-15))).to(taps.dtype)
 
 
-def measure_rt60(impulse_response: Any, sample_rate: float, *, start_db: float = -5.0, end_db: float = -35.0) -> Tensor:
+def measure_rt60(
+    impulse_response: ArrayLike, sample_rate: float, *, start_db: float = -5.0, end_db: float = -35.0
+) -> Tensor:
     """Measure how long a room takes to fall by 60 dB: a straight line through part of its energy decay, made longer.
 
     The first decibels depend on the direct sound and the last on noise or on where a response was cut, so both are
@@ -90,9 +92,9 @@ def measure_rt60(impulse_response: Any, sample_rate: float, *, start_db: float =
 
 
 def shoebox_impulse_response(
-    size_m: Any,
-    source_m: Any,
-    listener_m: Any,
+    size_m: ArrayLike,
+    source_m: ArrayLike,
+    listener_m: ArrayLike,
     reflection: float,
     *,
     n_taps: int,
@@ -120,6 +122,10 @@ def shoebox_impulse_response(
 
     Source: Allen & Berkley, Image method for efficiently simulating small-room acoustics, 1979.
     Chapter: book/shaping/room.ipynb
+
+    >>> room = shoebox_impulse_response((5, 4, 3), (1, 1, 1), (3, 2, 1), 0.8, n_taps=800, sample_rate=16000)
+    >>> room.shape, float(room[0].round(decimals=3))
+    (torch.Size([800]), 1.0)
     """
     n, rate = check_count(n_taps, "n_taps", minimum=2), check_sample_rate(sample_rate)
     points = (("size_m", size_m), ("source_m", source_m), ("listener_m", listener_m))

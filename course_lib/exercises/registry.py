@@ -39,6 +39,9 @@ def exercise(exercise_id: str) -> Exercise:
         ValueError: an unknown id (names the near ones).
 
     Chapter: book/intro.ipynb
+
+    >>> exercise("gain-1").chapter
+    'gain'
     """
     known = all_exercises()
     if exercise_id not in known:

@@ -27,6 +27,10 @@ def progress(chapter: str | None = None) -> None:
         ValueError: no chapter of that name has exercises.
 
     Chapter: book/first_steps/gain.ipynb
+
+    >>> progress("gain")  # doctest: +ELLIPSIS
+    gain: ... of 2 right
+    ...
     """
     remark, path = recall(), place()
     for line in progress_lines(chapter, entries):
@@ -74,6 +78,10 @@ def save_progress(path: str | Path) -> None:
         ValueError: the path holds something else, or cannot be written.
 
     Chapter: book/first_steps/gain.ipynb
+
+    >>> import tempfile
+    >>> save_progress(Path(tempfile.mkdtemp()) / "progress.json")  # doctest: +ELLIPSIS
+    progress.json: ... right
     """
     path = Path(path)
     recall()
@@ -94,6 +102,13 @@ def load_progress(path: str | Path) -> None:
         ValueError: it cannot be read or is no progress file; then nothing has changed.
 
     Chapter: book/first_steps/gain.ipynb
+
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "progress.json"
+    >>> save_progress(path)  # doctest: +ELLIPSIS
+    progress.json: ... right
+    >>> load_progress(path)  # doctest: +ELLIPSIS
+    progress.json: ... right
     """
     path = Path(path)
     loaded = read_record(path, "nothing was loaded")

@@ -26,6 +26,9 @@ class History:
     steps: the steps at which parameters and sounds were kept (0 and the last included).
     parameters: name → (n_records, …) values at these steps.
     sounds: the prediction at these steps, one (…, n_samples) tensor each.
+
+    >>> History(losses=[1.0, 0.5], steps=[0, 1]).losses[-1]
+    0.5
     """
 
     losses: list[float] = field(default_factory=list)
@@ -82,6 +85,12 @@ def fit(
         FitDiverged: the loss or a gradient became NaN or infinite.
 
     Chapter: book/first_steps/pytorch_for_sound.ipynb
+
+    >>> from course_lib import LinearGain, waveform_l1
+    >>> sound = torch.ones(4)
+    >>> history = fit(LinearGain(1.0), 0.5 * sound, waveform_l1, steps=60, lr=0.05, inputs=(sound,), progress=False)
+    >>> bool(history.losses[-1] < 0.05)
+    True
     """
     check_eager("fit descends by itself", target, *inputs)
     goal = check_audio(target, "target", allow_silence=False)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import torch
@@ -17,13 +16,14 @@ from course_lib.core.checks import (
     check_frequency,
     check_sample_rate,
 )
+from course_lib.core.types import ArrayLike
 from course_lib.synths.oscillator import sinusoid
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 ROWS = 128  # sines made at once: enough to be quick, few enough for a small memory
 
 
-def local_minima(values: Any) -> np.ndarray:
+def local_minima(values: ArrayLike) -> np.ndarray:
     """Return the indices of the inner points of a curve that are lower than both neighbours.
 
     Args:
@@ -47,7 +47,7 @@ def local_minima(values: Any) -> np.ndarray:
     return np.flatnonzero((y[1:-1] < y[:-2]) & (y[1:-1] < y[2:])) + 1
 
 
-def loss_over_frequency(loss: Loss, target: Any, frequencies_hz: Any, sample_rate: float) -> Tensor:
+def loss_over_frequency(loss: Loss, target: ArrayLike, frequencies_hz: ArrayLike, sample_rate: float) -> Tensor:
     """Loss of a sine of amplitude 1 and phase 0 against a target, at each of many frequencies.
 
     Args:
@@ -78,7 +78,7 @@ def loss_over_frequency(loss: Loss, target: Any, frequencies_hz: Any, sample_rat
     return torch.stack(heights)
 
 
-def gradient_over_frequency(loss: Loss, target: Any, frequencies_hz: Any, sample_rate: float) -> Tensor:
+def gradient_over_frequency(loss: Loss, target: ArrayLike, frequencies_hz: ArrayLike, sample_rate: float) -> Tensor:
     """Derivative of that loss with respect to the frequency, at each of many frequencies.
 
     Args:
@@ -94,6 +94,13 @@ def gradient_over_frequency(loss: Loss, target: Any, frequencies_hz: Any, sample
         ValueError: as `loss_over_frequency`.
 
     Chapter: book/sines/frequency_is_hard.ipynb
+
+    >>> from functools import partial
+    >>> from course_lib import sinusoid, spectral_transport_loss
+    >>> loss = partial(spectral_transport_loss, sample_rate=16000)
+    >>> target = sinusoid(440.0, 0.5, n_samples=1000, sample_rate=16000)
+    >>> gradient_over_frequency(loss, target, [300.0, 600.0], sample_rate=16000).sign()
+    tensor([-1.,  1.])
     """
     x, f, rate = _check(target, frequencies_hz, sample_rate)
     slopes = []
@@ -106,7 +113,7 @@ def gradient_over_frequency(loss: Loss, target: Any, frequencies_hz: Any, sample
     return torch.cat(slopes)
 
 
-def gradient_sign_accuracy(frequencies_hz: Any, gradients: Any, target_hz: float) -> float:
+def gradient_sign_accuracy(frequencies_hz: ArrayLike, gradients: ArrayLike, target_hz: float) -> float:
     """Share of frequencies at which a step downhill goes towards the target.
 
     Args:
@@ -139,7 +146,7 @@ def gradient_sign_accuracy(frequencies_hz: Any, gradients: Any, target_hz: float
     return float(right[elsewhere].double().mean())
 
 
-def _check(target: Any, frequencies_hz: Any, sample_rate: float) -> tuple[Tensor, Tensor, float]:
+def _check(target: ArrayLike, frequencies_hz: ArrayLike, sample_rate: float) -> tuple[Tensor, Tensor, float]:
     """Target, frequencies in the target's precision, and rate; or ValueError."""
     check_eager("a landscape is drawn loss by loss, without a gradient", target, frequencies_hz)
     rate, x = check_sample_rate(sample_rate), check_audio(target, "target")

@@ -15,12 +15,14 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numba
 
 # Sums may be added up in any order and products be fused with sums; NaN and infinity stay what they are.
+CONFIG: Any = numba.config  # its settings are made when Numba starts
 OPTIONS: dict[str, Any] = {"fastmath": {"contract", "reassoc", "nsz"}, "error_model": "numpy"}
+F = TypeVar("F", bound=Callable[..., Any])
 HERE = Path(__file__).parent
 
 
@@ -58,7 +60,8 @@ class Loop:
     """A loop over arrays that is compiled, or read from disk, when it first meets their types."""
 
     def __init__(self, loop: Callable[..., Any]) -> None:
-        self.run, self.here = None, threading.Lock()
+        self.run: Any = None
+        self.loop, self.here = loop, threading.Lock()
         functools.update_wrapper(self, loop)
 
     def __call__(self, *args: Any) -> Any:
@@ -74,19 +77,19 @@ class Loop:
     def _compile(self, types: tuple[Any, ...]) -> None:
         folder = cache_folder()
         with _lock(folder):
-            before, numba.config.CACHE_DIR = numba.config.CACHE_DIR, str(folder or "")
+            before, CONFIG.CACHE_DIR = CONFIG.CACHE_DIR, str(folder or "")
             try:
-                run = self.run or numba.njit(**OPTIONS, nogil=True, cache=folder is not None)(self.__wrapped__)
+                run = self.run or numba.njit(**OPTIONS, nogil=True, cache=folder is not None)(self.loop)
                 run.disable_compile(False)
                 run.compile(types)
             except OSError:  # a disk that is full, or closed to us: compiled for this process alone
-                run = numba.njit(**OPTIONS, nogil=True)(self.__wrapped__)
+                run = numba.njit(**OPTIONS, nogil=True)(self.loop)
                 run.compile(types)
             finally:
-                numba.config.CACHE_DIR = before
+                CONFIG.CACHE_DIR = before
         run.disable_compile()
         self.run = run
 
 
 # A short piece of a loop that several loops share; it becomes part of each.
-part = numba.njit(**OPTIONS)
+part: Callable[[F], F] = numba.njit(**OPTIONS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from torch import Tensor
 
@@ -26,7 +26,8 @@ def compiled_loops() -> bool:
         import numba
     except Exception:  # absent, or made for another NumPy: either way there are no loops
         return False
-    return not numba.config.DISABLE_JIT
+    config: Any = numba.config
+    return not config.DISABLE_JIT
 
 
 def choose(method: str, products: int, *tensors: Tensor) -> Method:

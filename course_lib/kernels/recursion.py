@@ -81,4 +81,4 @@ class _Recursion(torch.autograd.Function):
 
 
 def _rows(x: Tensor, b: Tensor) -> list[tuple[int, int, int]]:
-    return pieces(len(x), 1, x.numel() * b.shape[-1])
+    return pieces(len(x), n_frames=1, products=x.numel() * b.shape[-1])

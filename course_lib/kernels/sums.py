@@ -103,7 +103,7 @@ class _Sum(torch.autograd.Function):
         products = rows * n_samples * n_partials
         each(
             lambda piece: loops.sound(frequencies, starts, levels, rate, *piece, out),
-            pieces(rows, n_frames, products),
+            pieces(rows, n_frames=n_frames, products=products),
             products,
         )
         return sound
@@ -119,7 +119,7 @@ class _Sum(torch.autograd.Function):
         frequencies, levels, sound = _array(f.double()), _array(amplitudes), _array(grad)
         (rows, n_frames, n_partials), n_samples = levels.shape, sound.shape[1]
         products = rows * n_samples * n_partials
-        parts = pieces(rows, n_frames, products)
+        parts = pieces(rows, n_frames=n_frames, products=products)
         by_f, by_amplitudes = None, None
         if needs[0]:
             moments = np.empty((*frequencies.shape, 3))

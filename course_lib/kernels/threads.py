@@ -21,7 +21,7 @@ _size = 0
 _lock = threading.Lock()
 
 
-def pieces(n_rows: int, n_frames: int, products: int) -> list[tuple[int, int, int]]:
+def pieces(n_rows: int, *, n_frames: int, products: int) -> list[tuple[int, int, int]]:
     """(row, first frame, frame behind the last) of the pieces that the work falls into."""
     threads = min(torch.get_num_threads(), products // WORTH_A_THREAD + 1)
     a_row = min(n_frames, -(-threads // n_rows))

@@ -53,6 +53,10 @@ def load_inference(path: str | Path | None = None) -> tuple[DDSPInference, dict[
 
     Raises:
         CheckpointError: a missing, foreign or damaged file, another version, weights that do not fit.
+
+    >>> network, facts = load_inference()
+    >>> network.config.sample_rate
+    16000
     """
     return _load(path, INFERENCE)
 

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
 
 from course_lib.core.checks import as_tensor, check_eager, check_finite
+from course_lib.core.types import ArrayLike
 from course_lib.core.units import amplitude_to_db, hz_to_midi
-from course_lib.scores.notes import Note, check_notes, note_frames
+from course_lib.scores.notes import Notes, check_notes, note_frames
 from course_lib.synths.tone import ToneControls
 
 CONTROLS = ("volume", "volume_fluctuation", "volume_peak_position", "vibrato", "brightness", "attack_noise")
-VARIANTS = ("mended", "original")
+Variant = Literal["mended", "original"]
+VARIANTS: tuple[Variant, ...] = get_args(Variant)
 FLOOR_DB = {"mended": -140.0, "original": -80.0}  # −140 dB is where `exp_sigmoid` ends
 VIBRATO_HZ = (3.0, 9.0)
 SHORTEST_VIBRATO = 50  # frames; a note must be longer
@@ -30,7 +31,7 @@ CLIP_FRAMES = 1000  # the original's clips of 4 s: the vibrato's spectrum has bi
 ATTACK_FRAMES = 10  # 40 ms
 
 
-def volume(amplitude: Any, variant: str = "mended") -> Tensor:
+def volume(amplitude: ArrayLike, variant: Variant = "mended") -> Tensor:
     """Mean level of a note: 0 is −90 dB, 1 is −30 dB.
 
     Args:
@@ -45,7 +46,7 @@ def volume(amplitude: Any, variant: str = "mended") -> Tensor:
     return _levels(amplitude, variant).mean() / 60.0 + 1.5
 
 
-def volume_fluctuation(amplitude: Any, variant: str = "mended") -> Tensor:
+def volume_fluctuation(amplitude: ArrayLike, variant: Variant = "mended") -> Tensor:
     """How much the level of a note moves: its standard deviation, 1 is 24 dB.
 
     Args:
@@ -60,7 +61,7 @@ def volume_fluctuation(amplitude: Any, variant: str = "mended") -> Tensor:
     return _levels(amplitude, variant).std(correction=0) * 2.5 / 60.0
 
 
-def volume_peak_position(amplitude: Any) -> Tensor:
+def volume_peak_position(amplitude: ArrayLike) -> Tensor:
     """Where in a note it is loudest: 0 at the start, 1 at the end. Of a level that never moves it says nothing.
 
     Args:
@@ -75,7 +76,7 @@ def volume_peak_position(amplitude: Any) -> Tensor:
     return torch.argmax(a).to(a) / len(a)
 
 
-def vibrato(f0_hz: Any, pitch: float, *, frame_rate: float = 250, variant: str = "mended") -> Tensor:
+def vibrato(f0_hz: ArrayLike, pitch: float, *, frame_rate: float = 250, variant: Variant = "mended") -> Tensor:
     """How deep the pitch of a note wavers 3 to 9 times a second: a sine of ±A semitones gives 3.75·A.
 
     The deviation from the note (semitones; 0 where it is more than two) is windowed (Tukey, 0.5), its spectrum
@@ -164,7 +165,7 @@ def _deviation(f0: Tensor, pitch: float) -> tuple[Tensor, Tensor]:
     return deviation, (f0 > 0) & (deviation.abs() <= WIDEST_SEMITONES)
 
 
-def brightness(distribution: Any) -> Tensor:
+def brightness(distribution: ArrayLike) -> Tensor:
     """Centre of gravity of the harmonics: 0 is none, 1 is harmonic number 12.
 
     Args:
@@ -182,7 +183,7 @@ def brightness(distribution: Any) -> Tensor:
     return (h * k).sum(-1).mean() / 12.0
 
 
-def attack_noise(noise_magnitudes: Any, variant: str = "mended") -> Tensor:
+def attack_noise(noise_magnitudes: ArrayLike, variant: Variant = "mended") -> Tensor:
     """Mean level of the noise in the first 40 ms: 0 is −105 dB, 1 is −65 dB.
 
     Args:
@@ -203,9 +204,9 @@ def attack_noise(noise_magnitudes: Any, variant: str = "mended") -> Tensor:
 
 def extract_expression(
     controls: ToneControls,
-    notes: Iterable[Note | Sequence[float]],
+    notes: Notes,
     frame_rate: float = 250,
-    variant: str = "mended",
+    variant: Variant = "mended",
 ) -> Tensor:
     """Read the six controls of every note off the synthesizer's controls.
 
@@ -226,6 +227,10 @@ def extract_expression(
         ValueError: shapes that do not fit, notes that are no notes, an unknown variant.
 
     Source: Wu et al., MIDI-DDSP, 2022, section 3.2. Chapter: book/midi_ddsp/knobs.ipynb
+
+    >>> controls = ToneControls(torch.full((50,), 440.0), torch.ones(50), torch.ones(50, 60) / 60, torch.ones(50, 65))
+    >>> extract_expression(controls, [(0.0, 0.2, 69)]).shape
+    torch.Size([1, 6])
     """
     _check_variant(variant)
     check_eager("extract_expression cuts a sound into its notes", *controls)
@@ -280,18 +285,18 @@ def _tukey(n: int) -> Tensor:
     return 0.5 - 0.5 * torch.cos(math.pi * (edge / (0.25 * (n - 1))).clamp(max=1.0))
 
 
-def _levels(amplitude: Any, variant: str) -> Tensor:
+def _levels(amplitude: ArrayLike, variant: Variant) -> Tensor:
     _check_variant(variant)
     return amplitude_to_db(_frames(amplitude, "amplitude"), FLOOR_DB[variant])
 
 
-def _frames(value: Any, name: str) -> Tensor:
+def _frames(value: ArrayLike, name: str) -> Tensor:
     x = check_finite(as_tensor(value, name), name)
     if x.ndim != 1 or not len(x):
         raise ValueError(f"{name} must be (n_frames,), the frames of one note; got shape {tuple(x.shape)}")
     return x
 
 
-def _check_variant(variant: str) -> None:
+def _check_variant(variant: Variant) -> None:
     if variant not in VARIANTS:
         raise ValueError(f"variant must be one of {', '.join(VARIANTS)}; got {variant!r}")

@@ -61,6 +61,12 @@ def write_controls(path: str | Path, notes: Sequence[Note], controls: Tensor) ->
         ValueError: not as many rows as notes, a control that is not finite, two notes at once.
 
     Chapter: book/midi_ddsp/inference.ipynb
+
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "a.csv"
+    >>> write_controls(path, [Note(0.0, 0.5, 69)], torch.full((1, 6), 0.5))
+    >>> read_controls(path)[1].shape
+    torch.Size([1, 6])
     """
     _write(path, COLUMNS, _lines(notes, controls, []))
 
@@ -76,6 +82,12 @@ def write_voices(path: str | Path, voices: Mapping[str, tuple[Sequence[Note], Te
         ValueError: as `write_controls`; no voices, or a name that is none.
 
     Chapter: book/midi_ddsp/chorale.ipynb
+
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "a.csv"
+    >>> write_voices(path, {"alto": ([Note(0.0, 0.5, 69)], torch.full((1, 6), 0.5))})
+    >>> list(read_voices(path))
+    ['alto']
     """
     if not voices:
         raise ValueError("a controls table needs a voice")
@@ -136,6 +148,12 @@ def read_controls(path: str | Path) -> Played:
             row 1) and the column.
 
     Chapter: book/midi_ddsp/inference.ipynb
+
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "a.csv"
+    >>> write_controls(path, [Note(0.0, 0.5, 69)], torch.full((1, 6), 0.5))
+    >>> read_controls(path)[1].shape
+    torch.Size([1, 6])
     """
     voices = read_voices(path)
     if len(voices) > 1:
@@ -157,6 +175,12 @@ def read_voices(path: str | Path) -> dict[str, Played]:
         TableError: as `read_controls`.
 
     Chapter: book/midi_ddsp/chorale.ipynb
+
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "a.csv"
+    >>> write_voices(path, {"alto": ([Note(0.0, 0.5, 69)], torch.full((1, 6), 0.5))})
+    >>> list(read_voices(path))
+    ['alto']
     """
     path = Path(path)
     rows, decimal_comma = _cells(path)

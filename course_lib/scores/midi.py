@@ -40,6 +40,11 @@ def read_midi(source: str | Path | bytes) -> Score:
             8 MB, 200,000 notes, two hours, or 64 notes at once in a part.
 
     Source: MIDI Association, Standard MIDI Files 1.0, RP-001. Chapter: book/midi_ddsp/notes_to_sound.ipynb
+
+    >>> from course_lib.sounds.clips import data_path
+    >>> score = read_midi(data_path("scores/chorale.mid"))
+    >>> len(score.voices)
+    4
     """
     if isinstance(source, bytes | bytearray):
         return _score(read_chunks(bytes(source)))
@@ -157,6 +162,13 @@ def write_midi(path: str | Path, score: Score, tempo_bpm: float = 120.0) -> None
     Raises:
         ScoreError: no notes, notes as `check_notes` refuses them, another suffix, no such folder, a tempo or program
             out of range, more than two hours.
+
+    >>> import tempfile
+    >>> from course_lib import Note, Score, Voice
+    >>> path = Path(tempfile.mkdtemp()) / "a.mid"
+    >>> write_midi(path, Score((Voice("solo", 40, (Note(0.0, 0.5, 69),)),)))
+    >>> read_midi(path).voices[0].notes[0].pitch
+    69.0
     """
     path = Path(path)
     if path.suffix.lower() not in (".mid", ".midi") or path.is_dir() or not path.parent.is_dir():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor
@@ -18,7 +18,11 @@ class ScoreError(ValueError):
 
 
 class Note(NamedTuple):
-    """One note: onset_s and duration_s in seconds, pitch as a MIDI note number, velocity 1 … 127."""
+    """One note: onset_s and duration_s in seconds, pitch as a MIDI note number, velocity 1 … 127.
+
+    >>> Note(onset_s=0.5, duration_s=1.0, pitch=69).end_s
+    1.5
+    """
 
     onset_s: float
     duration_s: float
@@ -33,7 +37,11 @@ class Note(NamedTuple):
 
 @dataclass(frozen=True)
 class Voice:
-    """What one player plays: one note at a time, in order."""
+    """What one player plays: one note at a time, in order.
+
+    >>> Voice("solo", program=40, notes=(Note(0.0, 0.5, 69),)).notes[0].pitch
+    69
+    """
 
     name: str
     program: int
@@ -42,7 +50,11 @@ class Voice:
 
 @dataclass(frozen=True)
 class Score:
-    """Voices, and remarks on what of the file is not in them."""
+    """Voices, and remarks on what of the file is not in them.
+
+    >>> Score((Voice("solo", 40, (Note(0.0, 0.5, 69),)),)).duration_s
+    0.5
+    """
 
     voices: tuple[Voice, ...]
     remarks: tuple[str, ...] = ()
@@ -58,6 +70,9 @@ class NoteFrames(NamedTuple):
 
     pitch: MIDI, 0 in rests. onset, offset: 1 in the first and the last frame of a note, else 0.
     position: 1/L … 1 over the L frames of a note, 0 in rests. note: number of the note, −1 in rests (int64).
+
+    >>> note_frames([Note(0.0, 0.02, 69)], n_frames=5, frame_rate=100).pitch
+    tensor([69., 69.,  0.,  0.,  0.])
     """
 
     pitch: Tensor
@@ -67,11 +82,18 @@ class NoteFrames(NamedTuple):
     note: Tensor
 
 
-def check_notes(notes: Iterable[Note | Sequence[float]]) -> list[Note]:
+# What takes notes takes their numbers too: onset_s, duration_s, pitch and, where it is heard, velocity.
+Notes: TypeAlias = Iterable[Note | Sequence[float]]
+
+
+def check_notes(notes: Notes) -> list[Note]:
     """Return the notes, each a `Note`, in order of onset.
 
     Raises:
         ScoreError: a number that is not finite, a negative onset, no duration, a pitch outside 0 … 127.
+
+    >>> check_notes([(0.0, 0.5, 69)])
+    [Note(onset_s=0.0, duration_s=0.5, pitch=69, velocity=90)]
     """
     checked = []
     for number, item in enumerate(notes, 1):
@@ -89,7 +111,7 @@ def check_notes(notes: Iterable[Note | Sequence[float]]) -> list[Note]:
     return sorted(checked, key=lambda note: note.onset_s)
 
 
-def note_frames(notes: Iterable[Note | Sequence[float]], n_frames: int, *, frame_rate: float = 250) -> NoteFrames:
+def note_frames(notes: Notes, n_frames: int, *, frame_rate: float = 250) -> NoteFrames:
     """Lay the notes of one voice out on frames.
 
     Note i owns the frames from round(onset · frame_rate) up to, not with, round(end · frame_rate), or the next onset

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import itertools
 import math
-from typing import Any
 
 import torch
 
 from course_lib.core.checks import as_tensor, check_finite, check_sample_rate
+from course_lib.core.types import ArrayLike
 from course_lib.core.units import hz_to_midi
 from course_lib.scores.notes import Note
 
@@ -17,7 +17,7 @@ SWITCH = 6.0  # semitone-frames: what a change of note must gain
 
 
 def notes_from_pitch(
-    f0_hz: Any, voiced: Any, frame_rate: float = 250, *, min_duration_s: float = 0.08, rest: float = 1.0
+    f0_hz: ArrayLike, voiced: ArrayLike, frame_rate: float = 250, *, min_duration_s: float = 0.08, rest: float = 1.0
 ) -> list[Note]:
     """Cut a pitch curve into notes: the cheapest path through semitones and rests.
 

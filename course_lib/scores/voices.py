@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
 
-from course_lib.scores.notes import Note, ScoreError, check_notes
+from course_lib.scores.notes import Note, Notes, ScoreError, check_notes
 
 MAX_VOICES = 64  # far more notes at once than any ensemble of the course plays; a damaged file may ask for thousands
 SAME_TIME_S = 1e-9
 
 
-def separate_voices(notes: Iterable[Note | Sequence[float]], legato_s: float = 0.05) -> list[list[Note]]:
+def separate_voices(notes: Notes, legato_s: float = 0.05) -> list[list[Note]]:
     """Deal notes out to voices in which nothing overlaps.
 
     From the highest note down, each goes to the first voice that has room for it; so voice 1 is the top line, and a

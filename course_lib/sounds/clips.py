@@ -21,6 +21,9 @@ def data_path(name: str) -> Path:
 
     Raises:
         FileNotFoundError: no such file in either place.
+
+    >>> data_path("drum.wav").name
+    'drum.wav'
     """
     package = Path(__file__).resolve().parents[1]
     for folder in (package / "data", package.parent / "data"):
@@ -53,6 +56,9 @@ def clip_info(name: str) -> dict[str, Any]:
 
     Raises:
         ValueError: an unknown clip (names the near ones).
+
+    >>> clip_info("drum")["licence"]
+    'CC0 1.0'
     """
     table = _table()
     if not isinstance(name, str) or name not in table:
@@ -75,6 +81,11 @@ def load_clip(name: str) -> tuple[Tensor, int]:
         ValueError: an unknown clip (names the near ones).
 
     Chapter: book/sines/sinusoidal_modelling.ipynb
+
+    >>> audio, sample_rate = load_clip("drum")
+    A tom. Sam Aaron and the contributors of Sonic Pi, CC0 1.0
+    >>> audio.ndim, sample_rate
+    (1, 16000)
     """
     info = clip_info(name)
     audio, sample_rate = load_audio(data_path(info["file"]))
@@ -101,6 +112,10 @@ def load_audio(
         ValueError: not a readable sound file, empty, stereo, 8-bit, NaN; each says how to mend it.
 
     Chapter: book/sines/fitting.ipynb
+
+    >>> audio, sample_rate = load_audio(data_path("drum.wav"), sample_rate=8000)
+    >>> sample_rate
+    8000
     """
     import soundfile
 

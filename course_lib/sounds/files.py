@@ -76,6 +76,10 @@ def read_sound(path: str | Path, *, sample_rate: int, longest_s: float) -> Sound
     Raises:
         FileNotFoundError: no such file.
         ValueError: not a sound file, empty, too long, NaN; each says how to mend it.
+
+    >>> from course_lib.sounds.clips import data_path
+    >>> read_sound(data_path("drum.wav"), sample_rate=8000, longest_s=60).channels
+    1
     """
     import soundfile
 
@@ -141,7 +145,11 @@ def clock(seconds: float) -> str:
 
 
 def check_output(path: str | Path) -> Path:
-    """Return where a sound is to be written, or raise ValueError while nothing has been computed yet."""
+    """Return where a sound is to be written, or raise ValueError while nothing has been computed yet.
+
+    >>> check_output("song.flac").name
+    'song.flac'
+    """
     path = Path(path)
     if path.suffix.lower() not in FORMATS:
         raise ValueError(f"{path} must end in {', '.join(FORMATS)}: the suffix says which kind of file to write")
@@ -153,7 +161,11 @@ def check_output(path: str | Path) -> Path:
 
 
 def blocks_at(audio: np.ndarray, *, sample_rate: int, new_rate: int) -> Iterator[np.ndarray]:
-    """Cut a sound (n_samples,) into blocks, resampled on the way where the two rates differ."""
+    """Cut a sound (n_samples,) into blocks, resampled on the way where the two rates differ.
+
+    >>> [len(block) for block in blocks_at(np.zeros(70000), sample_rate=16000, new_rate=16000)]
+    [65536, 4464]
+    """
     import soxr
 
     resample = None if new_rate == sample_rate else soxr.ResampleStream(sample_rate, new_rate, 1, dtype="float32")
@@ -177,6 +189,12 @@ def write_sound(
     Raises:
         ValueError: another suffix, no such folder, a sound beyond ±1, a rate the format cannot hold.
         OSError: a disk that is full or not ours.
+
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "a.wav"
+    >>> write_sound(path, np.zeros(160), sample_rate=16000)
+    >>> len(read_sound(path, sample_rate=16000, longest_s=1).audio)
+    160
     """
     rate = round(new_rate or sample_rate)
     write_blocks(
@@ -198,6 +216,12 @@ def write_blocks(path: str | Path, blocks: Iterable[np.ndarray], *, sample_rate:
     Raises:
         ValueError: as `write_sound`.
         OSError: as `write_sound`.
+
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "a.wav"
+    >>> write_blocks(path, [np.zeros(80), np.zeros(80)], sample_rate=16000)
+    >>> len(read_sound(path, sample_rate=16000, longest_s=1).audio)
+    160
     """
     import soundfile
 

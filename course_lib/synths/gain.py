@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from course_lib.core.checks import check_audio
+from course_lib.core.types import ArrayLike
 
 
 class LinearGain(nn.Module):
@@ -32,7 +32,7 @@ class LinearGain(nn.Module):
             raise ValueError(f"gain must be a finite number; got {gain!r}")
         self.gain = nn.Parameter(torch.tensor(float(gain)))
 
-    def forward(self, audio: Any) -> Tensor:
+    def forward(self, audio: ArrayLike) -> Tensor:
         """Return the scaled sound.
 
         Args:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor
 
 from course_lib.core.checks import as_tensor, check_count, check_finite, in_single
 from course_lib.core.noise import white_noise
+from course_lib.core.types import ArrayLike
 from course_lib.core.units import exp_sigmoid
 from course_lib.effects.fir import check_magnitudes, shape_noise
 
 
-def noise_controls(raw_magnitudes: Any, bias: float = -5.0) -> Tensor:
+def noise_controls(raw_magnitudes: ArrayLike, bias: float = -5.0) -> Tensor:
     """Turn raw numbers, as a network gives them, into noise magnitudes.
 
     Args:
@@ -27,13 +26,16 @@ def noise_controls(raw_magnitudes: Any, bias: float = -5.0) -> Tensor:
         ValueError: NaN or infinite values.
 
     Source: Engel et al., DDSP, 2020, appendix B. Chapter: book/shaping/noise.ipynb
+
+    >>> noise_controls([[5.0, -100.0]]).round(decimals=3)
+    tensor([[0.4050, 0.0000]])
     """
     given = check_finite(as_tensor(raw_magnitudes, "raw_magnitudes"), "raw_magnitudes")
     (raw,) = in_single(given)
     return exp_sigmoid(raw + float(bias)).to(given.dtype)
 
 
-def filtered_noise(magnitudes: Any, n_samples: int, generator: torch.Generator | None = None) -> Tensor:
+def filtered_noise(magnitudes: ArrayLike, n_samples: int, generator: torch.Generator | None = None) -> Tensor:
     """White noise through a zero-phase filter that fades from each frame's magnitudes to the next.
 
     One noise is cut into overlapping pieces that fade in and out and add up to the noise again; each piece goes
@@ -55,6 +57,9 @@ def filtered_noise(magnitudes: Any, n_samples: int, generator: torch.Generator |
         ValueError: negative or NaN magnitudes, fewer than two bands, more frames than samples.
 
     Source: Engel et al., DDSP, 2020, section 3.2 and appendix B. Chapter: book/shaping/noise.ipynb
+
+    >>> filtered_noise(torch.ones(10, 5), n_samples=800).shape
+    torch.Size([800])
     """
     m = check_magnitudes(magnitudes, frames=True)
     n = check_count(n_samples, "n_samples", minimum=m.shape[-2])

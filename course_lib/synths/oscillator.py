@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from typing import Any
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
@@ -20,10 +20,13 @@ from course_lib.core.checks import (
 from course_lib.core.eager import is_eager
 from course_lib.core.envelopes import upsample, upsample_frequency
 from course_lib.core.phase import instantaneous_phase
+from course_lib.core.types import ArrayLike
+
+Learnable = Literal["frequency", "amplitude", "phase"]
 
 
 def sinusoid(
-    frequency_hz: Any, amplitude: Any, *, n_samples: int, sample_rate: float, initial_phase: Any = 0.0
+    frequency_hz: ArrayLike, amplitude: ArrayLike, *, n_samples: int, sample_rate: float, initial_phase: ArrayLike = 0.0
 ) -> Tensor:
     """Synthesise A[n] · sin(φ[n] + φ₀), φ the accumulated frequency.
 
@@ -86,24 +89,27 @@ class Oscillator(nn.Module):
         ValueError: as `sinusoid`, or an unknown name in `learn`.
 
     Chapter: book/sines/oscillator.ipynb
+
+    >>> Oscillator(440.0, 0.5, n_samples=800, sample_rate=16000)().shape
+    torch.Size([800])
     """
 
     def __init__(
         self,
-        frequency_hz: Any,
-        amplitude: Any,
+        frequency_hz: ArrayLike,
+        amplitude: ArrayLike,
         *,
         n_samples: int,
         sample_rate: float,
-        initial_phase: Any = 0.0,
-        learn: tuple[str, ...] = ("frequency", "amplitude"),
+        initial_phase: ArrayLike = 0.0,
+        learn: tuple[Learnable, ...] = ("frequency", "amplitude"),
     ) -> None:
         super().__init__()
-        unknown = set(learn) - {"frequency", "amplitude", "phase"}
+        unknown = set(learn) - set(get_args(Learnable))
         if unknown:
             raise ValueError(f"learn takes 'frequency', 'amplitude' and 'phase'; got {sorted(unknown)}")
 
-        def parameter(value: Any, name: str) -> nn.Parameter:
+        def parameter(value: ArrayLike, name: Learnable) -> nn.Parameter:
             return nn.Parameter(as_tensor(value, name).detach().clone(), requires_grad=name in learn)
 
         self.frequency_hz = parameter(frequency_hz, "frequency")

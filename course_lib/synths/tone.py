@@ -10,6 +10,7 @@ from torch import Tensor
 
 from course_lib.core.checks import as_tensor
 from course_lib.core.frame_phase import frame_lines, frame_phase, frames_of
+from course_lib.core.types import ArrayLike
 from course_lib.effects.reverb import fft_convolve
 from course_lib.synths.harmonic import harmonic_controls, harmonic_synth
 from course_lib.synths.noise import filtered_noise, noise_controls
@@ -20,6 +21,9 @@ class ToneControls(NamedTuple):
 
     f0_hz: (…, n_frames), Hz. amplitude: (…, n_frames), linear. distribution: (…, n_frames, n_harmonics), sums to 1.
     noise_magnitudes: (…, n_frames, n_bands), linear.
+
+    >>> ToneControls(torch.ones(9), torch.ones(9), torch.ones(9, 4), torch.ones(9, 2)).noise_magnitudes.shape
+    torch.Size([9, 2])
     """
 
     f0_hz: Tensor
@@ -83,7 +87,9 @@ class HarmonicPart:
 HARMONICS = HarmonicPart()
 
 
-def tone_controls(raw: Any, f0_hz: Any, *, n_harmonics: int, n_bands: int, sample_rate: float) -> ToneControls:
+def tone_controls(
+    raw: ArrayLike, f0_hz: ArrayLike, *, n_harmonics: int, n_bands: int, sample_rate: float
+) -> ToneControls:
     """Turn raw numbers, as a network gives them, into controls.
 
     Args:
@@ -100,6 +106,10 @@ def tone_controls(raw: Any, f0_hz: Any, *, n_harmonics: int, n_bands: int, sampl
         ValueError: as `harmonic_controls`; a number of raw numbers that is neither of the two.
 
     Source: Engel et al., DDSP, 2020, appendix B. Chapter: book/tone_transfer/decoder.ipynb
+
+    >>> raw, f0_hz = torch.zeros(10, 7), torch.full((10,), 440.0)
+    >>> tone_controls(raw, f0_hz, n_harmonics=4, n_bands=2, sample_rate=16000).noise_magnitudes.shape
+    torch.Size([10, 2])
     """
     numbers = as_tensor(raw, "raw")
     size = numbers.shape[-1] if numbers.ndim else 0
@@ -121,7 +131,7 @@ def tone(
     sample_rate: float,
     pitched: PitchedPart = HARMONICS,
     noise: bool = True,
-    room: Any = None,
+    room: ArrayLike | None = None,
     generator: torch.Generator | None = None,
 ) -> ToneParts:
     """Synthesise a tone from its controls, part by part, with gradients to all of them.
@@ -143,9 +153,9 @@ def tone(
 
     Source: Engel et al., DDSP, 2020. Chapter: book/tone_transfer/decoder.ipynb
 
-    >>> still = ToneControls(torch.tensor([4000.0]), torch.tensor([0.5]), torch.ones(1, 1), torch.zeros(1, 2))
-    >>> tone(still, n_samples=4, sample_rate=16_000).sound.round(decimals=3)
-    tensor([ 0.0000,  0.5000, -0.0000, -0.5000])
+    >>> still = ToneControls(torch.tensor([2000.0]), torch.tensor([0.5]), torch.ones(1, 1), torch.zeros(1, 2))
+    >>> tone(still, n_samples=4, sample_rate=16_000).sound
+    tensor([0.0000, 0.3536, 0.5000, 0.3536])
     """
     harmonic = pitched.sound(controls, n_samples=n_samples, sample_rate=sample_rate)
     if noise:
@@ -157,7 +167,11 @@ def tone(
     return ToneParts(harmonic, hiss, fft_convolve(harmonic + hiss, without_direct_sound(room)))
 
 
-def without_direct_sound(room: Any) -> Tensor:
-    """An impulse response with 0 as tap 0: the dry sound is passed on as it is."""
+def without_direct_sound(room: ArrayLike) -> Tensor:
+    """An impulse response with 0 as tap 0: the dry sound is passed on as it is.
+
+    >>> without_direct_sound(torch.ones(3))
+    tensor([0., 1., 1.])
+    """
     response = as_tensor(room, "room")
     return torch.cat([torch.zeros_like(response[..., :1]), response[..., 1:]], -1)

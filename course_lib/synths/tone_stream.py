@@ -11,6 +11,7 @@ from torch import Tensor
 
 from course_lib.core.checks import check_count, check_eager, check_sample_rate, in_single
 from course_lib.core.noise import white_noise
+from course_lib.core.types import ArrayLike
 from course_lib.effects.fir import check_magnitudes, shape_noise
 from course_lib.effects.reverb import fft_convolve
 from course_lib.synths.tone import HARMONICS, PitchedPart, ToneParts, without_direct_sound
@@ -23,7 +24,7 @@ def stream_tone(
     hop: int,
     pitched: PitchedPart = HARMONICS,
     noise: bool = True,
-    room: Any = None,
+    room: ArrayLike | None = None,
     generator: torch.Generator | None = None,
 ) -> Iterator[ToneParts]:
     """Synthesise a tone whose controls come a stretch at a time: the sound of `tone`, wherever it is cut.
@@ -45,6 +46,11 @@ def stream_tone(
         ValueError: as `tone`; a stretch without frames, or whose controls differ in their number; a hop below 1.
 
     Chapter: book/midi_ddsp/end_to_end.ipynb
+
+    >>> from course_lib.synths.tone import ToneControls
+    >>> controls = ToneControls(torch.ones(9), torch.ones(9), torch.ones(9, 4) / 4, torch.ones(9, 2))
+    >>> [len(parts.harmonic) for parts in stream_tone([controls], sample_rate=16000, hop=64)]
+    [576]
     """
     rate, hop = check_sample_rate(sample_rate), check_count(hop, "hop")
     taps = None if room is None else without_direct_sound(room).detach()
@@ -151,10 +157,22 @@ def _with_neighbours(pieces: Iterator[_Piece], hop: int) -> Iterator[tuple[_Piec
 
 
 def cut_stretch(controls: Any, frames: slice) -> Any:
-    """Some frames of controls (n_frames, …)."""
+    """Some frames of controls (n_frames, …).
+
+    >>> from course_lib.synths.tone import ToneControls
+    >>> controls = ToneControls(torch.ones(9), torch.ones(9), torch.ones(9, 4), torch.ones(9, 2))
+    >>> cut_stretch(controls, slice(3, 5)).distribution.shape
+    torch.Size([2, 4])
+    """
     return type(controls)(*(value[frames] for value in controls))
 
 
 def join_stretches(stretches: Sequence[Any]) -> Any:
-    """Controls (n_frames, …), or parts of a sound (n_samples,), one behind the other."""
+    """Controls (n_frames, …), or parts of a sound (n_samples,), one behind the other.
+
+    >>> from course_lib.synths.tone import ToneControls
+    >>> controls = ToneControls(torch.ones(9), torch.ones(9), torch.ones(9, 4), torch.ones(9, 2))
+    >>> join_stretches([controls, controls]).distribution.shape
+    torch.Size([18, 4])
+    """
     return type(stretches[0])(*(torch.cat(values) for values in zip(*stretches, strict=True)))

@@ -28,6 +28,12 @@ def save_instrument(path: str | Path, model: ToneTransfer, facts: dict[str, Any]
         model: the instrument.
         facts: what else should travel with it: statistics of its sounds, the training record.
         half: store 16-bit numbers, half the size.
+
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "mine.safetensors"
+    >>> save_instrument(path, ToneTransfer(), {"instrument": "untrained"})
+    >>> load_instrument(path)[1]["instrument"]
+    'untrained'
     """
     save_network(path, model, facts, INSTRUMENT, half)
 
@@ -43,12 +49,20 @@ def load_instrument(path: str | Path) -> tuple[ToneTransfer, dict[str, Any]]:
 
     Raises:
         CheckpointError: a missing, foreign or damaged file, another version, weights that do not fit.
+
+    >>> model, facts = load_instrument("violin")
+    >>> model.config.sample_rate
+    16000
     """
     return load_network(_resolve(path), INSTRUMENT)
 
 
 def instrument_names() -> list[str]:
-    """Names of the instruments that come with the course."""
+    """Names of the instruments that come with the course.
+
+    >>> instrument_names()
+    ['trumpet', 'violin']
+    """
     return sorted(json.loads(data_path("instruments/cards.json").read_text(encoding="utf-8")))
 
 

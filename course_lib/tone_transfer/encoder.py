@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 
 from course_lib.analysis.mel import mel_bands
 from course_lib.core.checks import check_audio, check_count, check_sample_rate, in_single
 from course_lib.core.networks import run_gru
+from course_lib.core.types import ArrayLike
 
 N_MELS, N_COEFFICIENTS, LOW_HZ, FFT_SIZE = 128, 30, 20.0, 1024
 
@@ -40,7 +39,7 @@ class TimbreEncoder(nn.Module):
         super().__init__()
         rate = check_sample_rate(sample_rate)
         self.hop = check_count(int(rate) // check_count(frame_rate, "frame_rate"), "samples in a frame")
-        bank = mel_bands(rate, FFT_SIZE, N_MELS, low_hz=LOW_HZ)
+        bank = mel_bands(rate, fft_size=FFT_SIZE, n_bands=N_MELS, low_hz=LOW_HZ)
         place = torch.pi * (torch.arange(N_MELS) + 0.5) / N_MELS
         self.register_buffer("mel", bank, persistent=False)
         self.register_buffer("cosines", torch.cos(torch.arange(N_COEFFICIENTS).unsqueeze(-1) * place), persistent=False)
@@ -48,7 +47,7 @@ class TimbreEncoder(nn.Module):
         self.gru = nn.GRU(N_COEFFICIENTS, check_count(hidden, "hidden"), batch_first=True)
         self.out = nn.Linear(hidden, check_count(n_z, "n_z"))
 
-    def coefficients(self, audio: Any, n_frames: int) -> Tensor:
+    def coefficients(self, audio: ArrayLike, n_frames: int) -> Tensor:
         """MFCCs of a sound.
 
         Args:
@@ -65,7 +64,7 @@ class TimbreEncoder(nn.Module):
         levels = torch.log(self.mel.to(x) @ spectrum.abs().square() + 1e-6)
         return (self.cosines.to(x) @ levels * (2.0 / N_MELS) ** 0.5)[..., :n_frames].to(given.dtype)
 
-    def forward(self, audio: Any, n_frames: int) -> Tensor:
+    def forward(self, audio: ArrayLike, n_frames: int) -> Tensor:
         """Return z, (batch, n_frames, n_z), of sounds (batch, n_samples)."""
         mfcc = self.normalise(self.coefficients(audio, n_frames))
         return self.out(run_gru(self.gru, mfcc.transpose(1, 2))[0])

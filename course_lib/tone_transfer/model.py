@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from course_lib.core.checks import as_tensor, check_count, check_sample_rate
 from course_lib.core.networks import scale_inputs
+from course_lib.core.types import ArrayLike
 from course_lib.effects.reverb import Reverb
 from course_lib.synths.tone import ToneControls, tone, tone_controls
 from course_lib.tone_transfer.decoder import ToneDecoder
@@ -66,14 +67,14 @@ class ToneTransfer(nn.Module):
         self.reverb = Reverb(c.reverb_taps) if c.use_reverb else None
         self.encoder = TimbreEncoder(sample_rate=c.sample_rate, frame_rate=c.frame_rate, n_z=c.n_z) if c.n_z else None
 
-    def encode(self, audio: Any) -> Tensor | None:
+    def encode(self, audio: ArrayLike) -> Tensor | None:
         """Encode sounds (batch, n_samples) as z, (batch, n_frames, n_z); None for a model without an encoder."""
         if self.encoder is None:
             return None
         x = as_tensor(audio, "audio").to(self.decoder.raw.weight)
         return self.encoder(x, x.shape[-1] * self.config.frame_rate // self.config.sample_rate)
 
-    def controls(self, f0_hz: Any, loudness_db: Any, z: Tensor | None = None) -> ToneControls:
+    def controls(self, f0_hz: ArrayLike, loudness_db: ArrayLike, z: Tensor | None = None) -> ToneControls:
         """Decode pitch and loudness into controls that can be printed, plotted and changed.
 
         Args:
@@ -90,7 +91,7 @@ class ToneTransfer(nn.Module):
         return self.controls_and_state(f0_hz, loudness_db, z)[0]
 
     def controls_and_state(
-        self, f0_hz: Any, loudness_db: Any, z: Tensor | None = None, state: Tensor | None = None
+        self, f0_hz: ArrayLike, loudness_db: ArrayLike, z: Tensor | None = None, state: Tensor | None = None
     ) -> tuple[ToneControls, Tensor]:
         """As `controls`, for long sounds a stretch at a time: `state` is what the stretch before returned."""
         c = self.config
@@ -132,12 +133,12 @@ class ToneTransfer(nn.Module):
 
     def forward(
         self,
-        f0_hz: Any,
-        loudness_db: Any,
+        f0_hz: ArrayLike,
+        loudness_db: ArrayLike,
         n_samples: int | None = None,
         z: Tensor | None = None,
         generator: torch.Generator | None = None,
-        recording: Any = None,
+        recording: ArrayLike | None = None,
     ) -> Tensor:
         """Return the sound, (…, n_samples); by default as long as its frames.
 

@@ -17,6 +17,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from course_lib.core.checks import check_audio, check_sample_rate
+from course_lib.core.types import ArrayLike
 from course_lib.core.units import hz_to_midi
 from course_lib.sounds.files import FlatTops
 from course_lib.synths.tone import ToneControls
@@ -60,7 +61,7 @@ class TransferResult:
 
 
 def transfer(
-    audio: Any,
+    audio: ArrayLike,
     sample_rate: float,
     instrument: str | Path | Instrument,
     *,
@@ -99,6 +100,10 @@ def transfer(
         ValueError: silent, too short or too long a sound, NaN, no pitch in it; an unknown instrument, a wrong file.
 
     Source: Engel et al., DDSP, 2020. Chapter: book/tone_transfer/transfer.ipynb
+
+    >>> tone = 0.5 * torch.sin(2 * torch.pi * 440.0 * torch.arange(8000) / 16000)
+    >>> transfer(tone, sample_rate=16000, instrument="trumpet", progress=False).audio.shape
+    torch.Size([8000])
     """
     if not math.isfinite(loudness_shift_db):
         raise ValueError(f"loudness_shift_db must be a number of dB; got {loudness_shift_db!r}")

@@ -36,7 +36,7 @@ class Plan:
     validate_every: int = 250
     validation_stretches: int = 24
 
-    def rate(self, step: int, steps: int) -> float:
+    def rate(self, step: int, *, steps: int) -> float:
         """Learning rate of a step: a short climb, then half a cosine down."""
         fall = self.lr_end + (self.lr - self.lr_end) * 0.5 * (1.0 + math.cos(math.pi * min(1.0, step / steps)))
         return fall * min(1.0, (step + 1) / self.warm_up)

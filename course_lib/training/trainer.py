@@ -85,7 +85,7 @@ def train_network(task: Task, run: Run) -> TrainingRecord:
             # Each step draws from its own seed: a resumed run sees just what an unbroken one would have seen.
             generator = torch.Generator().manual_seed(((run.plan.seed * 1_000_003 + step) * 4099 + rank) % 2**63)
             for group in optimizer.param_groups:
-                group["lr"] = group["share"] * run.plan.rate(step, run.steps)
+                group["lr"] = group["share"] * run.plan.rate(step, steps=run.steps)
             shared.train()
             loss = task.loss(shared, generator, device)
             optimizer.zero_grad()

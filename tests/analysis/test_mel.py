@@ -16,7 +16,7 @@ from course_lib.analysis.mel import hz_to_mel, mel_bands, mel_to_hz
 def test_bands_are_librosas(rate: int, size: int, n: int, low: float, equal_area: bool) -> None:
     norm = "slaney" if equal_area else None
     want = librosa.filters.mel(sr=rate, n_fft=size, n_mels=n, fmin=low, fmax=rate / 2, norm=norm)
-    got = mel_bands(rate, size, n, low_hz=low, equal_area=equal_area)
+    got = mel_bands(rate, fft_size=size, n_bands=n, low_hz=low, equal_area=equal_area)
     assert np.array_equal(got.numpy(), want)
 
 
@@ -29,4 +29,4 @@ def test_scale_and_back() -> None:
 @pytest.mark.parametrize("low", [-1.0, 8000.0, float("nan")])
 def test_a_band_lies_between_0_and_nyquist(low: float) -> None:
     with pytest.raises(ValueError, match="low_hz must lie between 0 and"):
-        mel_bands(16000, 1024, 64, low_hz=low)
+        mel_bands(16000, fft_size=1024, n_bands=64, low_hz=low)

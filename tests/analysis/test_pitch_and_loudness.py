@@ -127,7 +127,6 @@ def test_loudness_gradient():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: cl.estimate_f0(torch.zeros(8000), SR), "audio is silent"),
         (lambda: cl.estimate_f0(torch.zeros(0), SR), "at least 1 sample"),
         (lambda: cl.estimate_f0(torch.ones(1), SR), "too short to hear a pitch of 65 Hz"),
         (lambda: cl.estimate_f0(torch.full((8000,), float("nan")), SR), "must be finite"),

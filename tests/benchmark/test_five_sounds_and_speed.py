@@ -87,7 +87,12 @@ def test_speed_writes_what_the_loader_reads_and_keeps_other_devices(tmp_path, mo
     main(["speed", "--rounds", "1", "--device", "cpu", "--workloads", "W1", "--out", str(path)])
     assert torch.get_num_threads() == before
     printed = capsys.readouterr().out
-    assert "W1 forward + backward + f0" in printed and "× the time" in printed and "signal to noise, fast" in printed
+    assert (
+        "W1 forward + backward + f0" in printed
+        and "× the time" in printed
+        and "signal to noise, auto" in printed
+        and "first call, cold" in printed
+    )
     monkeypatch.setattr(tables, "data_path", lambda name: tmp_path / name)
     other, result = speed.load_speed()
     assert other == {"device": "another"} and "one thread" in result["device"]
@@ -98,23 +103,20 @@ def test_speed_writes_what_the_loader_reads_and_keeps_other_devices(tmp_path, mo
 
 
 def test_all_methods_of_the_benchmark_make_the_same_sound():
-    """A steady tone, whose usual running sum starts one sample late."""
+    """A steady tone, whose usual running sums start one sample late."""
     w = speed.WORKLOADS["W1"]._replace(seconds=0.1, n_frames=25, n_harmonics=8)
     f0, a, d = draw_controls(w, "cpu", torch.float64)
     steady = (f0 * 0 + 200.0, a * 0 + 1.0, d)
-    held = speed.usual("nearest")(steady[0], steady[1], d * 0 + 0.1, n_samples=1600, sample_rate=16_000)[:, :-1]
-    ours = [
-        speed.METHODS[m](steady[0], steady[1], d * 0 + 0.1, n_samples=1600, sample_rate=16_000)[:, 1:]
-        for m in ("fast", "reference")
-    ]
-    for sound in ours:
-        torch.testing.assert_close(sound, held, atol=1e-9, rtol=0)
+    sounds = {m: run(*steady[:2], d * 0 + 0.1, n_samples=1600, sample_rate=16_000) for m, run in speed.METHODS.items()}
+    torch.testing.assert_close(sounds["usual"], sounds["plain"], atol=1e-9, rtol=0)
+    for method in ("fast", "reference", "auto"):
+        torch.testing.assert_close(sounds[method][:, 1:], sounds["usual"][:, :-1], atol=1e-9, rtol=0)
 
 
 def test_a_peak_is_measured_where_the_system_tells(monkeypatch):
     monkeypatch.setitem(speed.WORKLOADS, "W1", speed.WORKLOADS["W1"]._replace(seconds=1, n_frames=100))
-    usual, fast = (speed.peak_mb("cpu", "W1", "forward", m) for m in ("usual, held", "fast"))
-    assert np.isnan(fast) or 0 <= fast < usual
+    usual, auto = (speed.peak_mb("cpu", "W1", "forward", m) for m in ("usual", "auto"))
+    assert np.isnan(auto) or 0 <= auto < usual
 
 
 def test_signal_to_noise_of_the_fast_path_does_not_fall_with_time():
@@ -124,10 +126,12 @@ def test_signal_to_noise_of_the_fast_path_does_not_fall_with_time():
 
 def test_the_stored_speed_is_complete_and_on_the_right_side():
     for result in speed.load_speed():
-        found = {(r["workload"], r["pass"]): r for r in result["harmonic"] if r["method"] == "fast"}
-        assert found.keys() == {(w, p) for w in speed.WORKLOADS for p in speed.PASSES}
-        for r in result["harmonic"]:
-            if r["method"] != "fast":
-                fast = found[r["workload"], r["pass"]]
-                assert fast["ms"] < r["ms"] and not fast["peak_mb"] > r["peak_mb"]
-        assert min(result["snr_db"]["fast"]) >= 125
+        rows = {(r["workload"], r["pass"], r["method"]): r for r in result["harmonic"]}
+        for w in speed.WORKLOADS:
+            for p in speed.PASSES:
+                auto, usual, plain = (rows[w, p, m] for m in ("auto", "usual", "plain"))
+                assert auto["ms"] < usual["ms"] and auto["ms"] < plain["ms"]
+                assert not auto["peak_mb"] > usual["peak_mb"]
+        assert min(result["snr_db"]["auto"]) >= 125
+        assert result["additive"]["auto"] < result["additive"]["reference"] / 6
+        assert result["first_calls_s"]["import"] <= 0.1 and result["first_calls_s"]["first call, warm"] <= 1

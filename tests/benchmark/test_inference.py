@@ -75,7 +75,7 @@ def test_known_controls_come_back_from_the_sound_alone(network):
     asked = (0.9, 0.2, 0.6, 0.5, 0.25, 0.8)
     from course_lib.tone_transfer import ToneControls
 
-    note = after_a_rest(play_note(60, 1.0, asked))
+    note = after_a_rest(play_note(60, duration_s=1.0, expression=asked))
     with torch.no_grad():
         sound = network.synthesise(ToneControls(*(x[None] for x in note)))["sound"][0]
     read = hear(sound, 16000, [(0.2, 1.0, 60)], network=network).expression[0].tolist()

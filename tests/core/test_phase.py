@@ -38,6 +38,19 @@ def test_an_hour_is_as_exact_as_a_second(dtype):
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_under_a_transform_it_is_the_same_to_the_last_bit(dtype):
+    f = torch.rand(50_000, dtype=dtype, generator=torch.Generator().manual_seed(0)) * 7900 + 50
+    f[7] = 1e30  # folds, as anything above Nyquist
+    plain = f.clone().requires_grad_()
+    phase = cl.instantaneous_phase(plain, 16_000)
+    weights = torch.linspace(-1, 1, len(f), dtype=dtype)
+    grad, value = torch.func.grad_and_value(lambda x: (weights * cl.instantaneous_phase(x, 16_000)).sum())(f)
+    assert value == (weights * phase).sum()
+    torch.testing.assert_close(grad, torch.autograd.grad((weights * phase).sum(), plain)[0], rtol=1e-6, atol=0)
+    assert torch.equal(torch.vmap(lambda x: cl.instantaneous_phase(x, 16_000))(f[None])[0], phase.detach())
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("hz", [4000.0, 8000.0, 15999.99999, 1000.000001])
 def test_wrapped_into_minus_pi_to_pi(dtype, hz):
     phase = cl.instantaneous_phase(torch.full((4096,), hz, dtype=dtype), 16000)

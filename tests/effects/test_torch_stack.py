@@ -28,7 +28,9 @@ PLAIN_NUMBER = dict.fromkeys(
 )
 NO_GRADIENT = {"twice": "a plain number", "half": "a plain number, in double precision"}
 
+MODULE = {"trace": "functional_call knows no traced functions (see below)", "arrays": "parameters are tensors"}
 EQ = cl.ParametricEQ(sample_rate=SR, n_peaks=1)
+ROOM, DECAYING = cl.Reverb(9), cl.DecayReverb(n_taps=9, sample_rate=SR)
 
 
 def filtered(audio: Tensor, frequency: Tensor, q: Tensor, gain: Tensor) -> Tensor:
@@ -42,6 +44,15 @@ def equalised(audio: Tensor, *raw: Tensor) -> Tensor:
     return torch.func.functional_call(EQ, dict(zip(names, raw, strict=True)), (audio,))
 
 
+def learned_room(audio: Tensor, taps: Tensor) -> Tensor:
+    return torch.func.functional_call(ROOM, {"impulse_response": taps}, (audio,))
+
+
+def decaying_room(audio: Tensor, log_rt60: Tensor, log_gain: Tensor) -> Tensor:
+    return torch.func.functional_call(DECAYING, {"log_rt60": log_rt60, "log_gain": log_gain}, (audio,))
+
+
+LEFT_OUT = {"rfft_frequencies": "made from two numbers"}
 CASES = [
     Case("fir_filter", cl.fir_filter, (AUDIO, BANDS)),
     Case("fir_filter even", lambda x, m: cl.fir_filter(x, m, time_varying=True), (AUDIO, MOVING)),
@@ -80,7 +91,20 @@ CASES = [
         "ParametricEQ",
         equalised,
         (AUDIO, *rand(3, 3, low=-1, high=1)),
-        leaves={"trace": "functional_call knows no traced functions (see below)", "arrays": "parameters are tensors"},
+        leaves=MODULE,
+    ),
+    Case(
+        "filter_recursively",
+        lambda x, b, a: cl.filter_recursively(x, b, torch.nn.functional.pad(torch.as_tensor(a), (1, 0), value=1.0)),
+        (AUDIO[:, :8], rand(2, 1, 3), rand(2, 1, 2, low=-0.2, high=0.2)),
+        leaves={"arrays": "b has a case of its own in biquad_response"},
+    ),
+    Case("Reverb", learned_room, (AUDIO, TAPS[0]), leaves=MODULE),
+    Case(
+        "DecayReverb",
+        decaying_room,
+        (AUDIO, torch.tensor(-5.0).double(), torch.tensor(-1.0).double()),
+        leaves=MODULE | {"half": "its two numbers are logarithms: rounded, they are another room"},
     ),
     Case("fade_cuts", lambda x: cl.fade_cuts(x, sample_rate=1000, fade_s=0.01), (AUDIO,)),
     Case("energy_decay_db", cl.energy_decay_db, (DECAY,)),

@@ -39,9 +39,10 @@ NO_GRADIENT = dict.fromkeys(("twice", "half"), "it descends by itself, in double
 TONE = torch.sin(torch.arange(128, dtype=torch.float64) * 0.5)
 HZ, AMPLITUDE = torch.tensor([1000.0, 2500.0]).double(), torch.tensor([1.0, 0.5]).double()
 
+GAIN = cl.LinearGain(0.5)
+LEFT_OUT = {"FitDiverged": "an error", "History": "data of a fit", "FrequencyFit": "data of a search"}
 CASES = [
     *(Case(name, loss, (P, T)) for name, loss in LOSSES.items()),
-    *(Case(f"{name} each", functools.partial(loss, reduction="none"), (P, T)) for name, loss in LOSSES.items()),
     Case(
         "MultiscaleSpectralLoss",
         to_fixed,
@@ -54,15 +55,19 @@ CASES = [
     Case("stft_magnitude", lambda x: cl.stft_magnitude(x, 16), (P,)),
     Case(
         "cramer_rao_hz",
-        lambda f, a, noise: cl.cramer_rao_hz(f, a, noise, n_samples=64, sample_rate=SR),
+        lambda f, a, noise: cl.cramer_rao_hz(f, a, noise_power=noise, n_samples=64, sample_rate=SR),
         (HZ, AMPLITUDE, torch.tensor(0.1).double()),
     ),
     Case(
         "cramer_rao_hz harmonic",
-        lambda f, a, noise: cl.cramer_rao_hz(f, a, noise, n_samples=64, sample_rate=SR, harmonic=True),
+        lambda f, a, noise: cl.cramer_rao_hz(f, a, noise_power=noise, n_samples=64, sample_rate=SR, harmonic=True),
         (HZ, AMPLITUDE * torch.tensor([1, 0]), torch.tensor(0.1).double()),
     ),
-    Case("share_within", lambda d, f: cl.share_within(d, f, 5.0), (rand(3, low=0.5), rand(3, low=200.0, high=400.0))),
+    Case(
+        "share_within",
+        lambda d, f: cl.share_within(d, f, cents=5.0),
+        (rand(3, low=0.5), rand(3, low=200.0, high=400.0)),
+    ),
     Case(
         "fit_frequency",
         lambda x: cl.fit_frequency(x, 900.0, sample_rate=SR, steps=2)[:3],
@@ -83,6 +88,13 @@ CASES = [
         (TONE,),
         DESCENDS,
         NO_GRADIENT,
+    ),
+    Case(
+        "fit",
+        lambda x: cl.fit(GAIN, x, cl.waveform_l1, steps=1, lr=1e-15, inputs=(x,)).sound,  # the model stays as it is
+        (TONE,),
+        DESCENDS,
+        {"twice": "without a gradient", "half": "the model's own precision decides"},
     ),
     Case("local_minima", lambda x: torch.from_numpy(cl.local_minima(x)), (P[0],), DESCENDS, {"twice": "indices"}),
     Case(
@@ -111,6 +123,14 @@ CASES = [
 
 @every(CASES)
 def test_torch_stack(case, transform):
+    check(case, transform)
+
+
+EACH = [Case(f"{name} each", functools.partial(loss, reduction="none"), (P, T)) for name, loss in LOSSES.items()]
+
+
+@every(EACH, ("grad", "vmap", "half"))
+def test_torch_stack_of_single_values(case, transform):
     check(case, transform)
 
 

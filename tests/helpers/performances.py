@@ -34,14 +34,17 @@ def annotated(name: str, instrument: str, seed: int) -> Annotated:
     """A performance and its exact controls: notes of the rule-based player, one behind the other, with rests."""
     rng = np.random.default_rng(seed)
     notes, parts, at = [], [], 0.1
-    rest = play_note(60, 0.1, (0, 0, 0.5, 0, 0.2, 0))
+    rest = play_note(60, duration_s=0.1, expression=(0, 0, 0.5, 0, 0.2, 0))
     silent = rest._replace(amplitude=rest.amplitude * 0 + 1e-7, noise_magnitudes=rest.noise_magnitudes * 0 + 1e-7)
     parts.append(silent)
     for _ in range(4):
         pitch, seconds = int(rng.integers(58, 70)), float(rng.integers(60, 110)) / 250
         knobs = (0.7 + 0.3 * rng.random(), 0.2, rng.uniform(0.2, 0.8), rng.uniform(0.2, 0.9), 0.25, rng.uniform(0.3, 1))
         notes.append(Note(at, seconds, pitch))
-        parts += [play_note(pitch, seconds, knobs), silent._replace(f0_hz=torch.full((25,), float(midi_to_hz(pitch))))]
+        parts += [
+            play_note(pitch, duration_s=seconds, expression=knobs),
+            silent._replace(f0_hz=torch.full((25,), float(midi_to_hz(pitch)))),
+        ]
         at += seconds + 0.1
     controls = ToneControls(*(torch.cat(x) for x in zip(*parts, strict=True)))
     n = len(controls.f0_hz)

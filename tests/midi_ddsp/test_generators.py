@@ -287,7 +287,7 @@ def test_every_program_has_a_player_and_notes_know_their_range() -> None:
 def test_measuring_finds_what_the_rule_based_player_played() -> None:
     asked = (0.9, 0.2, 0.35, 0.5, 0.25, 0.6)
     for pitch in (57, 69):
-        note = play_note(pitch, 1.2, asked)
+        note = play_note(pitch, duration_s=1.2, expression=asked)
         silence = ToneControls(*(torch.zeros_like(x[:50]) for x in note))._replace(f0_hz=note.f0_hz[:50])
         controls = ToneControls(*(torch.cat([a, b]) for a, b in zip(silence, note, strict=True)))
         sound, notes = synthesise(controls), [Note(0.2, 1.2, pitch)]

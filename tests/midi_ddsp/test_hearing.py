@@ -98,7 +98,7 @@ def test_rooms_are_per_instrument() -> None:
     assert model.rooms is not None and model.rooms.shape == (3, 100)
     with torch.no_grad():
         model.rooms[2, 50] = 0.5
-    c = ToneControls(*(x[None] for x in play_note(60, 0.4)))
+    c = ToneControls(*(x[None] for x in play_note(60, duration_s=0.4)))
     violin, flute = (model.synthesise(c, model.indices([n])) for n in ("violin", "flute"))
     assert violin["room"].abs().max() > 0.001 > flute["room"].abs().max()
     assert torch.equal(violin["sound"], violin["harmonic"] + violin["noise"] + violin["room"])

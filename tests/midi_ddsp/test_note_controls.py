@@ -153,7 +153,7 @@ def test_the_window_is_scipys(n):
 )
 def test_what_the_rule_based_player_plays_is_what_is_read(vol, fluct, peak, vib, bright, attack, seconds):
     asked = (vol, fluct, peak, vib, bright, attack)
-    controls = play_note(50, seconds, asked)
+    controls = play_note(50, duration_s=seconds, expression=asked)
     read = extract_expression(controls, [(0, seconds, 50)])[0].tolist()
     for name, a, b in zip(CONTROLS, asked, read, strict=True):
         tolerance = 0.05 * a + 0.01 if name == "vibrato" else 0.02
@@ -161,7 +161,10 @@ def test_what_the_rule_based_player_plays_is_what_is_read(vol, fluct, peak, vib,
 
 
 def test_notes_own_their_frames_up_to_the_next_onset_or_rest():
-    low, high = play_note(60, 0.4, (0.6, 0.1, 0.5, 0, 0.2, 0.3)), play_note(64, 0.4, (0.9, 0.1, 0.5, 0, 0.4, 0.9))
+    low, high = (
+        play_note(60, duration_s=0.4, expression=(0.6, 0.1, 0.5, 0, 0.2, 0.3)),
+        play_note(64, duration_s=0.4, expression=(0.9, 0.1, 0.5, 0, 0.4, 0.9)),
+    )
     joined = ToneControls(*(torch.cat(pair) for pair in zip(low, high, strict=True)))
     both = extract_expression(joined, [(0, 0.7, 60), (0.4, 0.4, 64)])  # the first is cut by the second
     alone = torch.cat([extract_expression(low, [(0, 0.4, 60)]), extract_expression(high, [(0, 0.4, 64)])])
@@ -169,14 +172,14 @@ def test_notes_own_their_frames_up_to_the_next_onset_or_rest():
 
 
 def test_a_note_behind_the_end_has_no_expression_and_order_does_not_matter():
-    controls = play_note(60, 0.4)
+    controls = play_note(60, duration_s=0.4)
     rows = extract_expression(controls, [(5.0, 1.0, 60), (0, 0.4, 60)])
     assert torch.isfinite(rows[0]).all() and rows[1].isnan().all()
     assert extract_expression(controls, []).shape == (0, 6)
 
 
 def test_gradients_reach_the_controls():
-    controls = play_note(60, 0.5, (0.8, 0.2, 0.4, 0.5, 0.3, 0.5))
+    controls = play_note(60, duration_s=0.5, expression=(0.8, 0.2, 0.4, 0.5, 0.3, 0.5))
     f0, amplitude, shares, noise = (x.double().requires_grad_() for x in controls)
 
     def five(f, a, h, n):
@@ -198,15 +201,18 @@ def test_gradients_reach_the_controls():
         (lambda: brightness(torch.ones(3)), "n_harmonics"),
         (lambda: attack_noise(torch.ones(3)), "n_bands"),
         (lambda: vibrato(torch.full((60,), -1.0), 69), "negative"),
-        (lambda: extract_expression(play_note(60, 0.4), [(0, 0.0, 60)]), "duration"),
-        (lambda: extract_expression(play_note(60, 0.4), [(0, 0.4, 200)]), "0 and 127"),
-        (lambda: extract_expression(play_note(60, 0.4), [(0, 0.4)]), "note 1"),
-        (lambda: extract_expression(play_note(60, 0.4)._replace(amplitude=torch.ones(3)), []), "as many frames"),
-        (lambda: play_note(60, 0.4, (1, 2)), "six"),
-        (lambda: play_note(60, 0.4, (1, 0, 0, 0, math.nan, 0)), "six"),
-        (lambda: play_note(60, 0.0), "at least 1"),
-        (lambda: play_note(127, 0.4), "lower note"),
-        (lambda: play_note(100, 0.4, (0.8, 0.2, 0.4, 0.3, 1.0, 0.5)), "brightness"),
+        (lambda: extract_expression(play_note(60, duration_s=0.4), [(0, 0.0, 60)]), "duration"),
+        (lambda: extract_expression(play_note(60, duration_s=0.4), [(0, 0.4, 200)]), "0 and 127"),
+        (lambda: extract_expression(play_note(60, duration_s=0.4), [(0, 0.4)]), "note 1"),
+        (
+            lambda: extract_expression(play_note(60, duration_s=0.4)._replace(amplitude=torch.ones(3)), []),
+            "as many frames",
+        ),
+        (lambda: play_note(60, duration_s=0.4, expression=(1, 2)), "six"),
+        (lambda: play_note(60, duration_s=0.4, expression=(1, 0, 0, 0, math.nan, 0)), "six"),
+        (lambda: play_note(60, duration_s=0.0), "at least 1"),
+        (lambda: play_note(127, duration_s=0.4), "lower note"),
+        (lambda: play_note(100, duration_s=0.4, expression=(0.8, 0.2, 0.4, 0.3, 1.0, 0.5)), "brightness"),
     ],
 )
 def test_bad_input(call, words):
@@ -216,7 +222,7 @@ def test_bad_input(call, words):
 
 def test_bad_notes_are_score_errors():
     with pytest.raises(ScoreError):
-        extract_expression(play_note(60, 0.4), [(-1.0, 0.4, 60)])
+        extract_expression(play_note(60, duration_s=0.4), [(-1.0, 0.4, 60)])
 
 
 @pytest.mark.parametrize("step", [-2.0, -1.0, 1.0, 2.0])
@@ -233,3 +239,8 @@ def test_a_note_that_was_never_heard_has_no_vibrato():
         assert float(vibrato(torch.full((100,), 880.0), 57, variant=variant)) == 0  # two octaves off
     half = torch.cat([torch.zeros(60), torch.full((40,), 440.0)])
     assert float(vibrato(half, 69)) == pytest.approx(0, abs=1e-6)
+
+
+def test_what_reads_values_says_so_in_a_line():
+    with pytest.raises(NotImplementedError, match="vibrato looks for slips and for the best rate: it reads values"):
+        torch.vmap(lambda f0: vibrato(f0, 69.0))(torch.full((2, 60), 440.0))

@@ -132,18 +132,26 @@ controls = harmonic_controls(torch.zeros(frames), torch.zeros(frames, 16), f0_hz
 sound = harmonic_synth(*controls, n_samples=4000, sample_rate=sample_rate)
 sound = sound + 0.01 * filtered_noise(torch.ones(frames, 8), 4000)
 wet = reverb(sound, decaying_impulse_response(rt60_s=0.2, gain_db=-12.0, n_taps=800, sample_rate=sample_rate))
-loss = multiscale_spectral_loss(lowpass(wet, 1000.0, sample_rate), wet, fft_sizes=(256, 64))
+loss = multiscale_spectral_loss(lowpass(wet, 1000.0, sample_rate=sample_rate), wet, fft_sizes=(256, 64))
 history = fit(LinearGain(0.5), sound, waveform_l1, steps=20, lr=0.1, inputs=(sound,), progress=False)
 print(float(loss) > 0, history.losses[-1] < history.losses[0])
 print(float((track_f0(wet, sample_rate).f0_hz.mean() - 275).abs()) < 30)
 print(float(loudness_db(wet, sample_rate).max()) > -40)
-print(TimbreEncoder(16000, 250)(torch.randn(1, 1600), 25).shape, SpectralFeatures(16000, 250, 8).bands.shape)
+print(TimbreEncoder(sample_rate=16000, frame_rate=250)(torch.randn(1, 1600), 25).shape)
+print(SpectralFeatures(sample_rate=16000, frame_rate=250, n_harmonics=8).bands.shape)
 path = sys.argv[1] + "/a.wav"
 write_sound(path, sound.numpy() / 2, sample_rate)
 print(load_audio(path, 12000)[0].shape)
 """
     told = fresh(code, str(tmp_path)).splitlines()
-    assert told == ["True True", "True", "True", "torch.Size([1, 25, 16]) torch.Size([513, 64])", "torch.Size([6000])"]
+    assert told == [
+        "True True",
+        "True",
+        "True",
+        "torch.Size([1, 25, 16])",
+        "torch.Size([513, 64])",
+        "torch.Size([6000])",
+    ]
 
 
 def test_the_base_packages_are_enough_to_play_on_another_instrument_and_to_play_a_score(tmp_path: Path) -> None:

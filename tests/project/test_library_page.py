@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import ast
+import doctest
 import importlib
 import importlib.util
+import inspect
 import re
+import types
 from pathlib import Path
 
 import pytest
 import yaml
 
+import course_lib
+from course_lib import midi_ddsp, tone_transfer
 from tests.helpers import ROOT
 
 LIBRARY = ROOT / "book" / "reference" / "library"
@@ -21,8 +26,8 @@ ROOMS = (
 # How what is listed is computed or read, and nothing that anybody else should call.
 INTERNAL = (
     "course_lib.analysis.decimate",
-    "course_lib.core.double_backward", "course_lib.core.eager", "course_lib.core.extras", "course_lib.core.frame_phase",
-    "course_lib.kernels", "course_lib.scores.chunks",
+    "course_lib.core.eager", "course_lib.core.extras", "course_lib.core.frame_phase", "course_lib.core.noise",
+    "course_lib.core.second_derivative", "course_lib.kernels", "course_lib.scores.chunks",
 )  # fmt: skip
 
 
@@ -99,3 +104,37 @@ def test_a_room_stands_on_one_page() -> None:
         rooms.setdefault(name.split(".")[1], set()).add(number)
     assert {room for room, numbers in rooms.items() if len(numbers) > 1} == set()
     assert set(rooms) >= {room for room in ROOMS if (ROOT / "course_lib" / room).is_dir() and room != "kernels"}
+
+
+# Of the two systems: what learns from folders of recordings, or stores what was learned.
+LEARN = {
+    "annotate", "instrument_statistics", "load_performances", "load_recordings", "load_urmp", "save_inference", "train",
+    "train_expression", "train_inference", "train_pitch", "train_synthesis",
+}  # fmt: skip
+
+
+def public() -> dict[str, object]:
+    """What is called from outside, by its full name: exports of the library and its systems, functions of the pages."""
+    found: dict[str, object] = {}
+    for package, without in ((course_lib, set()), (tone_transfer, LEARN), (midi_ddsp, LEARN)):
+        exported = {name: getattr(package, name) for name in package.__all__ if name not in without}
+        kept = (type, types.FunctionType) if package is course_lib else types.FunctionType
+        found |= {f"{v.__module__}.{name}": v for name, v in exported.items() if isinstance(v, kept)}
+    basics = ROOMS[: ROOMS.index("training")]
+    for name in SECTIONS:
+        if name.split(".")[1] in basics:
+            own = vars(importlib.import_module(name)).items()
+            functions = {k: v for k, v in own if isinstance(v, types.FunctionType) and not k.startswith("_")}
+            found |= {f"{v.__module__}.{k}": v for k, v in functions.items() if is_within(v.__module__, (name,))}
+    return {name: v for name, v in found.items() if not (isinstance(v, type) and issubclass(v, Exception))}
+
+
+@pytest.mark.parametrize("name", PUBLIC := public())
+def test_what_is_public_has_an_example_that_runs(name: str) -> None:
+    """With --doctest-modules each is run, and what it shows is compared."""
+    examples = doctest.DocTestParser().get_examples(inspect.getdoc(PUBLIC[name]) or "")
+    assert examples, f"{name}: a line or two, `>>> …`, at the end of its docstring"
+    assert len(examples) <= 5 and not any(doctest.SKIP in example.options for example in examples)
+    called = {node.id for e in examples for node in ast.walk(ast.parse(e.source)) if isinstance(node, ast.Name)}
+    called |= {node.attr for e in examples for node in ast.walk(ast.parse(e.source)) if isinstance(node, ast.Attribute)}
+    assert name.rpartition(".")[2] in called or inspect.isclass(PUBLIC[name])

@@ -33,6 +33,7 @@ def tracked(folder: str) -> set[str]:
 def test_carries_all_of_the_library(names: set[str]) -> None:
     wanted = {name for name in tracked("course_lib") if name.endswith((".py", ".pyi", ".js", ".css", ".json"))}
     assert any(name.endswith(".js") for name in wanted)
+    assert {"course_lib/py.typed", "course_lib/__init__.pyi"} <= wanted
     assert wanted <= names
 
 

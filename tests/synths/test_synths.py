@@ -312,7 +312,6 @@ def test_a_frame_with_no_harmonic_left_has_no_nan_gradient():
     [
         ([-1.0], [1.0], [[1.0]], "f0_hz must not be negative"),
         ([float("nan")], [1.0], [[1.0]], "f0_hz must be finite"),
-        ([9000.0], [1.0], [[1.0]], "must not exceed Nyquist"),
         ([440.0], [float("nan")], [[1.0]], "amplitude must be finite"),
         ([440.0], [1.0], [[float("inf")]], "distribution must be finite"),
         ([440.0, 440.0], [1.0], [[1.0]], "same n_frames"),
@@ -324,6 +323,27 @@ def test_a_frame_with_no_harmonic_left_has_no_nan_gradient():
 def test_harmonic_bad_input(f0, a, d, message):
     with pytest.raises(ValueError, match=message):
         cl.harmonic_synth(torch.tensor(f0), torch.tensor(a), torch.tensor(d), n_samples=100, sample_rate=SR)
+
+
+@pytest.mark.parametrize("method", ["fast", "reference"])
+@pytest.mark.parametrize("too_high", [8000.0, 9000.0, 40_000.0])
+def test_a_frame_whose_pitch_is_too_high_is_silent_and_harms_nothing_else(method, too_high):
+    f0 = torch.tensor([[220.0, 220.0, too_high, too_high, 220.0], [330.0] * 5], dtype=D, requires_grad=True)
+    a, d = torch.ones(2, 5, dtype=D), torch.full((2, 5, 3), 1 / 3, dtype=D)
+    sound = cl.harmonic_synth(f0, a, d, n_samples=500, sample_rate=SR, method=method)
+    assert (sound[0, 200:301] == 0).all()  # from the first such frame to the second
+    assert sound[0, :100].abs().max() > 0.5 and sound[0, 400:].abs().max() > 0.5
+    alone = cl.harmonic_synth(f0[1], a[1], d[1], n_samples=500, sample_rate=SR, method=method)
+    torch.testing.assert_close(sound[1], alone, atol=1e-12, rtol=0)
+    assert bool(torch.isfinite(torch.autograd.grad(sound.square().sum(), f0)[0]).all())
+
+
+def test_what_is_not_masked_must_stay_below_nyquist():
+    one, shares = torch.tensor([1.0]), torch.tensor([[1.0]])
+    with pytest.raises(ValueError, match=r"must not exceed Nyquist.*got 9000 Hz.*leave mask=True"):
+        cl.harmonic_synth(torch.tensor([9000.0]), one, shares, n_samples=100, sample_rate=SR, mask=False)
+    sound = cl.harmonic_synth(torch.tensor([9000.0]), one, 0 * shares, n_samples=100, sample_rate=SR, mask=False)
+    assert (sound == 0).all()
 
 
 def test_negative_shares_are_refused():
@@ -341,6 +361,13 @@ def test_module_makes_the_sound_of_its_controls():
     synth.load_state_dict(other.state_dict())
     torch.testing.assert_close(synth(), other())
     torch.testing.assert_close(pickle.loads(pickle.dumps(synth))(), other())
+
+
+def test_module_is_silent_where_its_pitch_is_too_high():
+    synth = cl.HarmonicSynth([220.0, 9000.0, 9000.0, 220.0], 6, n_samples=400, sample_rate=SR)
+    assert (synth()[100:201] == 0).all() and synth()[:50].abs().max() > 0.1
+    with pytest.raises(ValueError, match="must stay below Nyquist"):
+        cl.HarmonicSynth([9000.0, 8000.0], 6, n_samples=400, sample_rate=SR)
 
 
 @pytest.mark.parametrize(

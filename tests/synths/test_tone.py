@@ -209,7 +209,6 @@ def test_another_pitched_part_takes_the_harmonics_place() -> None:
         ({"amplitude": torch.full((10,), math.inf)}, "finite"),
         ({"noise_magnitudes": -torch.ones(10, 5)}, "negative"),
         ({"noise_magnitudes": torch.ones(10, 1)}, "two bands"),
-        ({"f0_hz": torch.full((10,), 9000.0), "amplitude": torch.ones(10)}, "Nyquist"),
     ],
 )
 def test_senseless_controls_are_refused_whole_and_in_stretches(change: dict[str, Tensor], words: str) -> None:

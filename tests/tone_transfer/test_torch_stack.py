@@ -2,11 +2,9 @@
 
 import copy
 
-import pytest
 import torch
 
 from course_lib.core.networks import scale_inputs
-from course_lib.synths.harmonic import METHODS
 from course_lib.tone_transfer.decoder import ToneDecoder
 from course_lib.tone_transfer.encoder import TimbreEncoder
 from course_lib.tone_transfer.model import ToneTransfer, TransferConfig
@@ -16,7 +14,7 @@ torch.manual_seed(0)
 SHAPE = {"sample_rate": 4000, "frame_rate": 250, "n_harmonics": 3, "n_bands": 4, "width": 4, "hidden": 5}
 MODEL = ToneTransfer(TransferConfig(**SHAPE, reverb_taps=9)).double().requires_grad_(False)
 DECODER = ToneDecoder(3, width=4, hidden=5, n_z=2).double().requires_grad_(False)
-ENCODER = TimbreEncoder(4000, 250, n_z=2, hidden=3).double().requires_grad_(False)
+ENCODER = TimbreEncoder(sample_rate=4000, frame_rate=250, n_z=2, hidden=3).double().requires_grad_(False)
 HZ, LOUDNESS = rand(2, 3, low=200, high=900), rand(2, 3, low=-60, high=-10, seed=1)
 
 
@@ -37,12 +35,6 @@ CASES = [
     Case("controls", lambda f, db: there(MODEL, f).controls(f, db), (HZ, LOUDNESS), says=GRU, leaves=WEIGHTS),
 ]
 COMPILED = [Case(c.name, c.call, c.tensors) for c in CASES if "compile" in c.says and c.name != "controls"]
-
-
-@pytest.fixture(autouse=True)
-def _formula(monkeypatch):
-    """The sound in tensor operations, which every transform takes."""
-    monkeypatch.setitem(METHODS, "fast", METHODS["reference"])
 
 
 @every(CASES)

@@ -138,7 +138,7 @@ def test_the_file_says_how_it_was_made(tmp_path: Path) -> None:
 
 
 def test_the_learning_rate_climbs_then_falls() -> None:
-    rates = [Plan().rate(step, 1000) for step in range(1000)]
+    rates = [Plan().rate(step, steps=1000) for step in range(1000)]
     assert rates[0] < 0.05 * max(rates) and int(np.argmax(rates)) == Plan().warm_up - 1
     assert rates[-1] == pytest.approx(Plan().lr_end, rel=0.01)
     assert bool((np.diff(rates[60:]) <= 0).all())
@@ -150,7 +150,7 @@ def test_groups_have_their_share_of_the_rate() -> None:
     groups = [{"params": [layer.weight], "share": 1.0}, {"params": [layer.bias], "share": 0.25}]
     train_network(replace(task, groups=groups), Run(out=None, steps=1, plan=PLAN, device="cpu", progress=False))
     moved = (weights(task.model) - before).abs()  # Adam's first step is as long as the rate
-    assert moved.numpy() == pytest.approx(PLAN.rate(0, 1) * np.array([1, 1, 1, 0.25]), rel=1e-3)
+    assert moved.numpy() == pytest.approx(PLAN.rate(0, steps=1) * np.array([1, 1, 1, 0.25]), rel=1e-3)
 
 
 def test_gradients_are_clipped_and_those_that_overflow_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,6 +31,7 @@ from course_lib.fitting.frequency import (
     fit_sinusoids,
     share_within,
 )
+from course_lib.fitting.frequency.remedies import Remedy
 from course_lib.fitting.frequency.spectra import power_spectrum, spectral_peak
 from course_lib.fitting.frequency.stages import polish
 from course_lib.sounds.clips import load_clip
@@ -67,7 +68,7 @@ def octave_errors(error_cents: Tensor) -> Tensor:
     return (error_cents.abs() > 600) & ((octaves - octaves.round()).abs() < 0.05)
 
 
-def one_sinusoid(method: str, snr_db: float, trials: int) -> dict[str, Any]:
+def one_sinusoid(method: Remedy, snr_db: float, trials: int) -> dict[str, Any]:
     """One row of the first table."""
     sound, hz, start, _ = draw_sines(trials, 1, snr_db, seed=1)
     found, paths, seconds = in_parts(

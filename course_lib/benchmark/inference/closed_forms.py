@@ -12,6 +12,7 @@ from torch import Tensor
 from course_lib.core.units import midi_to_hz
 from course_lib.midi_ddsp.note_controls import (
     VARIANTS,
+    Variant,
     attack_noise,
     brightness,
     vibrato,
@@ -34,7 +35,7 @@ def closed_form_cases() -> list[dict[str, Any]]:
         return midi_to_hz(69 + semitones)
 
     # Name, expected value, and the control as a function of the variant.
-    cases: list[tuple[str, float, Callable[[str], Any]]] = [
+    cases: list[tuple[str, float, Callable[[Variant], Tensor]]] = [
         ("volume of −60 dB", 0.5, lambda v: volume(torch.full((300,), 1e-3), v)),
         ("volume of −90 dB", 0.0, lambda v: volume(torch.full((300,), 10**-4.5), v)),
         ("fluctuation of a ramp over 40 dB", 40 / math.sqrt(12) * 2.5 / 60, lambda v: volume_fluctuation(ramp, v)),

@@ -39,7 +39,7 @@ def sweep_controls(model: DDSPInference) -> dict[str, Any]:
         for pitch in PITCHES:
             notes = []
             for value in np.linspace(low, high, 11):
-                note = play_note(pitch, NOTE_S, [*DEFAULTS[:i], float(value), *DEFAULTS[i + 1 :]])
+                note = play_note(pitch, duration_s=NOTE_S, expression=[*DEFAULTS[:i], float(value), *DEFAULTS[i + 1 :]])
                 notes.append(after_a_rest(note))
                 targets.append(float(value))
             controls = ToneControls(*(torch.stack(parts) for parts in zip(*notes, strict=True)))

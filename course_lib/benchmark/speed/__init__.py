@@ -1,4 +1,4 @@
-"""Time, memory and exactness of the fast harmonic synthesizer and the multi-scale loss, beside how it is usually done.
+"""Time, memory and exactness of the synthesizers, filters and the multi-scale loss, beside how it is usually done.
 
 Times are medians of rounds in which the methods take turns, in CPU seconds of one thread. Memory is the peak of the
 resident set above what the inputs need, each case in a process of its own after a small warm-up; on CUDA, the peak of
@@ -15,23 +15,24 @@ from typing import Any
 
 import torch
 
+from course_lib.benchmark.speed.first_calls import first_calls_s
 from course_lib.benchmark.speed.memory import peak_mb
-from course_lib.benchmark.speed.timing import device_name, time_additive, time_harmonic, time_losses
-from course_lib.benchmark.speed.workloads import METHODS, PASSES, WORKLOADS, cases, snr_db, usual
+from course_lib.benchmark.speed.timing import device_name, time_additive, time_harmonic, time_losses, time_recursion
+from course_lib.benchmark.speed.workloads import METHODS, PASSES, WORKLOADS, cases, plain, snr_db, usual
 from course_lib.benchmark.tables import data_file, stored_table, write_table
 
 __all__ = [
-    "METHODS", "PASSES", "SUMMARY", "WORKLOADS", "add_options", "as_text", "load_speed", "measure", "peak_mb",
-    "run_options", "snr_db", "usual",
+    "METHODS", "PASSES", "SUMMARY", "WORKLOADS", "add_options", "as_text", "first_calls_s", "load_speed", "measure",
+    "peak_mb", "plain", "run_options", "snr_db", "usual",
 ]  # fmt: skip
 
-SUMMARY = "time and measure the fast synthesizer and losses (about five minutes)"
+SUMMARY = "time and measure synthesizers, filters and losses (about five minutes)"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Declare the command's options."""
     parser.add_argument("--workloads", nargs="+", choices=list(WORKLOADS), default=list(WORKLOADS), metavar="W")
-    parser.add_argument("--rounds", type=int, help="how often each time is taken; 3 to 15 by default")
+    parser.add_argument("--rounds", type=int, help="how often each time is taken; 3 to 200 by default")
     parser.add_argument("--device", choices=("cpu", "cuda"), action="append", help="cpu, and cuda if there is one")
     parser.add_argument("--out", type=Path, help="file to write; data/speed.json of the checkout by default")
 
@@ -67,9 +68,11 @@ def measure(device: str, workloads: list[str], rounds: int | None = None) -> dic
                 {"workload": w, "pass": p, "method": m, "ms": round(ms, 2), "peak_mb": round(peaks[w, p, m], 1)}
                 for (w, p, m), ms in times.items()
             ],
-            "snr_db": {m: [round(snr_db(METHODS[m], s, device)) for s in (4, 60)] for m in ("usual, held", "fast")},
+            "snr_db": {m: [round(snr_db(METHODS[m], s, device)) for s in (4, 60)] for m in ("usual", "fast", "auto")},
             "loss": {str(batch): time_losses(batch, rounds or 9, device) for batch in (1, 16)},
             "additive": time_additive(rounds or 5, device),
+            "recursion": time_recursion(rounds or 30, device),
+            "first_calls_s": first_calls_s(),
         }
     finally:
         torch.set_num_threads(before)
@@ -84,14 +87,14 @@ def load_speed() -> list[dict[str, Any]]:
 
 
 def as_text(result: dict[str, Any]) -> str:
-    """A result as text: time and memory of each method, and in how many times less the fast one does it."""
+    """A result as text: time and memory of each method, and how many times those of `method="auto"` they are."""
     lines = [f"{result['device']}, torch {result['torch']}"]
     rows = result["harmonic"]
-    for fast in (row for row in rows if row["method"] == "fast"):
-        lines.append(f"{fast['workload']} {fast['pass']}: {fast['ms']:.1f} ms, {fast['peak_mb']:.0f} MB")
+    for auto in (row for row in rows if row["method"] == "auto"):
+        lines.append(f"{auto['workload']} {auto['pass']}: {auto['ms']:.2f} ms, {auto['peak_mb']:.0f} MB")
         for row in rows:
-            if (row["workload"], row["pass"]) == (fast["workload"], fast["pass"]) and row is not fast:
-                slower, larger = row["ms"] / fast["ms"], row["peak_mb"] / max(fast["peak_mb"], 0.1)
+            if (row["workload"], row["pass"]) == (auto["workload"], auto["pass"]) and row is not auto:
+                slower, larger = row["ms"] / auto["ms"], row["peak_mb"] / max(auto["peak_mb"], 0.1)
                 lines.append(
                     f"    {row['method']:14} {row['ms']:8.1f} ms {row['peak_mb']:6.0f} MB: "
                     f"{slower:.1f} × the time, {larger:.0f} × the memory"
@@ -102,4 +105,6 @@ def as_text(result: dict[str, Any]) -> str:
         ratios = ", ".join(f"{name} {ms:.1f} ms" for name, ms in times.items())
         lines.append(f"multi-scale loss and gradient, batch {batch}: {ratios}")
     lines.append("additive_synth: " + ", ".join(f"{name} {ms:.0f} ms" for name, ms in result["additive"].items()))
+    lines.append("a biquad, 1 s: " + ", ".join(f"{name} {ms:.2f} ms" for name, ms in result["recursion"].items()))
+    lines.append("seconds: " + ", ".join(f"{name} {s:.2f}" for name, s in result["first_calls_s"].items()))
     return "\n".join(lines)

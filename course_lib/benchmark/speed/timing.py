@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import platform
 import statistics
@@ -11,12 +12,18 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from course_lib.benchmark.speed.workloads import METHODS, PASSES, WORKLOADS, cases, draw_controls, make_pass
+from course_lib.effects.cascade import filter_by_sampling
+from course_lib.effects.recursion import filter_recursively
 from course_lib.fitting.losses import FFT_SIZES, MultiscaleSpectralLoss, multiscale_spectral_loss
+from course_lib.kernels.method import Method
 from course_lib.synths.additive import additive_synth
 from course_lib.synths.harmonic import harmonic_frequencies
+
+METHODS_OF_PARTIALS: tuple[Method, ...] = ("reference", "fast", "auto")
 
 
 def take_turns(calls: Mapping[str, Callable[[], Any]], rounds: int, device: str = "cpu") -> dict[str, float]:
@@ -82,14 +89,38 @@ def time_additive(rounds: int, device: str) -> dict[str, float]:
     partials = harmonic_frequencies(f0, w.n_harmonics).requires_grad_()
     shares = (amplitude.unsqueeze(-1) * distribution).requires_grad_()
 
-    def call(method: str) -> None:
+    def call(method: Method) -> None:
         sound = additive_synth(
             partials, shares, n_samples=int(w.seconds * w.sample_rate), sample_rate=w.sample_rate, method=method
         )
         torch.autograd.grad(sound.sum(), (partials, shares))
 
-    calls = {method: (lambda method=method: call(method)) for method in ("reference", "fast")}
+    calls: dict[str, Callable[[], None]] = {m: functools.partial(call, m) for m in METHODS_OF_PARTIALS}
     return {name: round(ms, 1) for name, ms in take_turns(calls, rounds, device).items()}
+
+
+def time_recursion(rounds: int, device: str) -> dict[str, float]:
+    """Milliseconds of one biquad over a second at 44.1 kHz and its gradients by sound and coefficients."""
+    g = torch.Generator().manual_seed(2)
+    sound = (torch.rand(1, 44_100, generator=g) - 0.5).to(device).requires_grad_()
+    b = torch.tensor([0.2, 0.3, 0.1], device=device, requires_grad=True)
+    a = torch.tensor([1.0, -1.6, 0.8], device=device, requires_grad=True)
+    filters: dict[str, Callable[[], Tensor]] = {
+        "filter_recursively": lambda: filter_recursively(sound, b, a),
+        "filter_by_sampling": lambda: filter_by_sampling(sound, b, a),
+    }
+    try:
+        lpc = importlib.import_module("torchlpc").sample_wise_lpc
+
+        def peer() -> Tensor:
+            taps = F.conv1d(F.pad(sound, (2, 0)).unsqueeze(1), b.flip(0).view(1, 1, 3))[:, 0]
+            return lpc(taps, a[1:].expand(1, sound.shape[-1], 2))
+
+        filters["torchlpc"] = peer
+    except ImportError:
+        pass
+    calls = {name: (lambda run=run: torch.autograd.grad(run().sum(), (sound, b, a))) for name, run in filters.items()}
+    return {name: round(ms, 2) for name, ms in take_turns(calls, rounds, device).items()}
 
 
 def device_name(device: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from typing import NamedTuple
@@ -10,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from course_lib.kernels.method import Method
 from course_lib.synths.harmonic import harmonic_frequencies, harmonic_synth
 
 
@@ -25,6 +27,9 @@ class Workload(NamedTuple):
 
 
 WORKLOADS = {
+    "S1": Workload(1, 0.25, 16_000, 16, 62, 200),
+    "S2": Workload(1, 1, 16_000, 16, 250, 100),
+    "S3": Workload(1, 1, 16_000, 60, 250, 50),
     "W1": Workload(1, 4, 16_000, 100, 1000, 15),
     "W2": Workload(16, 4, 16_000, 100, 1000, 3),
     "W3": Workload(1, 4, 48_000, 60, 1000, 9),
@@ -35,43 +40,45 @@ PASSES = {"forward": (), "forward + backward": (1, 2), "forward + backward + f0"
 Synth = Callable[..., Tensor]
 
 
-def usual(mode: str) -> Synth:
-    """The usual formulation: all controls at sample rate, a running sum, K sines a sample.
-
-    mode: how controls are upsampled, "nearest" or "linear".
-    """
-
-    def synth(f0_hz: Tensor, amplitude: Tensor, distribution: Tensor, *, n_samples: int, sample_rate: float) -> Tensor:
-        def to_samples(frames: Tensor) -> Tensor:
-            return F.interpolate(frames.transpose(1, 2), size=n_samples, mode=mode).transpose(1, 2)
-
-        partials = harmonic_frequencies(f0_hz, distribution.shape[-1])
-        shares = amplitude.unsqueeze(-1) * distribution * (partials < sample_rate / 2)
-        omega = 2 * math.pi * to_samples(f0_hz.unsqueeze(-1)) / sample_rate  # Hz → rad/sample
-        k = torch.arange(1, distribution.shape[-1] + 1, device=f0_hz.device)
-        return (to_samples(shares) * torch.sin(torch.cumsum(omega, dim=1) * k)).sum(-1)
-
-    return synth
+def usual(f0_hz: Tensor, amplitude: Tensor, distribution: Tensor, *, n_samples: int, sample_rate: float) -> Tensor:
+    """The usual formulation: each harmonic's frequency and amplitude at sample rate, its own running sum, its sine."""
+    partials = harmonic_frequencies(f0_hz, distribution.shape[-1])
+    shares = amplitude.unsqueeze(-1) * distribution * (partials < sample_rate / 2)
+    omega = 2 * math.pi * _to_samples(partials, n_samples) / sample_rate  # Hz → rad/sample
+    return (_to_samples(shares, n_samples) * torch.sin(torch.cumsum(omega, dim=1))).sum(-1)
 
 
-def reference(f0_hz: Tensor, amplitude: Tensor, distribution: Tensor, *, n_samples: int, sample_rate: float) -> Tensor:
-    """`harmonic_synth` by its readable method."""
-    return harmonic_synth(
-        f0_hz, amplitude, distribution, n_samples=n_samples, sample_rate=sample_rate, method="reference"
-    )
+def plain(f0_hz: Tensor, amplitude: Tensor, distribution: Tensor, *, n_samples: int, sample_rate: float) -> Tensor:
+    """The plain one: one running sum of the pitch, times k."""
+    k = torch.arange(1, distribution.shape[-1] + 1, device=f0_hz.device)
+    shares = amplitude.unsqueeze(-1) * distribution * (f0_hz.unsqueeze(-1) * k < sample_rate / 2)
+    omega = 2 * math.pi * _to_samples(f0_hz.unsqueeze(-1), n_samples) / sample_rate  # Hz → rad/sample
+    return (_to_samples(shares, n_samples) * torch.sin(torch.cumsum(omega, dim=1) * k)).sum(-1)
 
 
+def _to_samples(frames: Tensor, n_samples: int) -> Tensor:
+    return F.interpolate(frames.transpose(1, 2), size=n_samples, mode="linear").transpose(1, 2)
+
+
+def ours(method: Method) -> Synth:
+    """`harmonic_synth` by one of its methods."""
+    return functools.partial(harmonic_synth, method=method)
+
+
+# "auto" is the kernel on a CPU; where there are no compiled loops it is one of the others.
 METHODS: dict[str, Synth] = {
-    "usual, held": usual("nearest"),
-    "usual, linear": usual("linear"),
-    "reference": reference,
-    "fast": harmonic_synth,
+    "usual": usual,
+    "plain": plain,
+    "reference": ours("reference"),
+    "fast": ours("fast"),
+    "auto": ours("auto"),
 }
 
 
 def cases(workloads: list[str]) -> list[tuple[str, str, str]]:
     """Workload, pass, method; the reference, which holds phases in 64 bits, only where it is small."""
-    return [(w, p, m) for w in workloads for p in PASSES for m in METHODS if m != "reference" or w == "W1"]
+    small = ("S1", "S2", "S3", "W1")
+    return [(w, p, m) for w in workloads for p in PASSES for m in METHODS if m != "reference" or w in small]
 
 
 def draw_controls(w: Workload, device: str, dtype: torch.dtype = torch.float32) -> list[Tensor]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from course_lib.core.checks import as_tensor
 from course_lib.core.extras import needs_course
+from course_lib.core.types import ArrayLike
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,10 +30,10 @@ def axes_or_new(ax: Axes | None, height: float = 2.4) -> Axes:
 
 
 def labelled(value: Any, default: str = "") -> dict[str, Any]:
-    """Return {label: value}; what is no mapping gets one label."""
+    """Return {label: value}; what is no mapping gets one label. The value may be anything: a sound, notes, a curve."""
     return dict(value) if isinstance(value, Mapping) else {default: value}
 
 
-def as_numpy(value: Any) -> np.ndarray:
+def as_numpy(value: ArrayLike) -> np.ndarray:
     """Return numbers of any kind as an array of float64."""
     return as_tensor(value, "values").detach().cpu().double().numpy()

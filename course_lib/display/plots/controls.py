@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from course_lib.core.checks import as_tensor, check_finite
 from course_lib.core.extras import needs_course
+from course_lib.core.types import ArrayLike, Labelled
 from course_lib.display.plots.axes import COLOURS, as_numpy, axes_or_new, labelled
+from course_lib.scores.notes import Note
+from course_lib.synths.tone import ToneControls
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,7 +22,7 @@ PICTURE_COLUMNS = 200  # at most, of a stored picture
 
 
 def plot_envelopes(
-    envelopes: Any, duration_s: float, ax: Axes | None = None, *, label: str = "amplitude", db: bool = False
+    envelopes: Labelled, duration_s: float, ax: Axes | None = None, *, label: str = "amplitude", db: bool = False
 ) -> Axes:
     """Draw controls against time: one curve, several, or a whole distribution as a picture.
 
@@ -37,11 +40,14 @@ def plot_envelopes(
         ValueError: NaN, more than two axes, a duration that is not positive.
 
     Chapter: book/sines/oscillator.ipynb
+
+    >>> plot_envelopes([0.0, 1.0, 0.5], duration_s=2.0).get_ylabel()
+    'amplitude'
     """
     if not duration_s > 0:
         raise ValueError(f"duration_s must be positive; got {duration_s!r}")
 
-    def values(x: Any) -> np.ndarray:
+    def values(x: ArrayLike) -> np.ndarray:
         v = as_numpy(check_finite(as_tensor(x, "envelopes"), "envelopes"))
         return 20 * np.log10(np.maximum(np.abs(v), 1e-6)) if db else v
 
@@ -65,7 +71,7 @@ def plot_envelopes(
 
 
 def plot_controls(
-    controls: Any, notes: Iterable[Any] = (), *, frame_rate: float = 250, sample_rate: float = 16_000
+    controls: ToneControls, notes: Iterable[Note] = (), *, frame_rate: float = 250, sample_rate: float = 16_000
 ) -> list[Axes]:
     """Draw what a harmonic-plus-noise synthesizer is told: pitch, level, every harmonic, every noise band.
 
@@ -82,6 +88,12 @@ def plot_controls(
         ValueError: controls of more than one sound.
 
     Chapter: book/midi_ddsp/inference.ipynb
+
+    >>> import torch
+    >>> from course_lib.synths.tone import ToneControls
+    >>> controls = ToneControls(torch.full((9,), 440.0), torch.ones(9), torch.ones(9, 4) / 4, torch.ones(9, 2))
+    >>> len(plot_controls(controls))
+    4
     """
     with needs_course("plot_controls"):
         import matplotlib.pyplot as plt

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from course_lib.core.checks import as_tensor, check_audio, check_finite, check_sample_rate
+from course_lib.core.types import ArrayLike
 from course_lib.display.live import LiveFigure, live_figure
 from course_lib.display.plots.axes import COLOURS, as_numpy, axes_or_new, labelled
 from course_lib.effects.levels import fade_cuts, gain_to_level
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
 
 
 def plot_loss_landscape(
-    values: Any,
-    losses: Any,
+    values: ArrayLike,
+    losses: ArrayLike,
     ax: Axes | None = None,
     *,
     target: float | None = None,
@@ -48,6 +49,9 @@ def plot_loss_landscape(
         ValueError: lengths that differ, fewer than three points, NaN.
 
     Chapter: book/sines/frequency_is_hard.ipynb
+
+    >>> plot_loss_landscape([100.0, 200.0, 300.0], [1.0, 0.2, 0.8]).get_xlabel()
+    'frequency (Hz)'
     """
     x = as_numpy(check_finite(as_tensor(values, "values"), "values"))
     several = isinstance(losses, Mapping) and len(losses) > 1
@@ -107,6 +111,10 @@ def plot_history(
         ValueError: an empty history, an unknown parameter (lists the names).
 
     Chapter: book/first_steps/gain.ipynb
+
+    >>> from course_lib import History
+    >>> plot_history(History(losses=[1.0, 0.5, 0.2])).get_ylabel()
+    'loss'
     """
     if not history.losses:
         raise ValueError("the history is empty: run fit first")
@@ -128,7 +136,7 @@ def plot_history(
     return ax
 
 
-def animate_history(history: History, target: Any, sample_rate: float) -> LiveFigure:
+def animate_history(history: History, target: ArrayLike, sample_rate: float) -> LiveFigure:
     """Show a fit as a live figure: step through it, hear each step's sound, see its spectrogram beside the target's.
 
     Seven of the recorded steps are kept, close together at the beginning, where most happens, and of each the 0.8 s in
@@ -146,6 +154,11 @@ def animate_history(history: History, target: Any, sample_rate: float) -> LiveFi
         ValueError: an empty history, sounds in a batch, a target of another length.
 
     Chapter: book/sines/fitting.ipynb
+
+    >>> from course_lib import History
+    >>> history = History(losses=[1.0], steps=[0], sounds=[torch.zeros(4096)])
+    >>> animate_history(history, torch.ones(4096), sample_rate=16000).kind
+    'history'
     """
     from course_lib.display.figures.history import BANDS, CURVE, EXCERPT_S, LEVEL_DB, RECORDS
     from course_lib.display.figures.kit.data import as_flac
@@ -199,7 +212,7 @@ def _loudest_stretch(sound: torch.Tensor, length: int) -> tuple[int, int]:
     return begin, begin + length
 
 
-def _band_levels(sound: Any, n_bands: int) -> list[float]:
+def _band_levels(sound: ArrayLike, n_bands: int) -> list[float]:
     """Mean level over time in n_bands equal bands, dB re full scale, floored at −100."""
     audio = check_audio(sound).squeeze()
     size = 2048 if audio.shape[-1] >= 2048 else 256

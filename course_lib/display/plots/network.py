@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from torch import nn
 
 from course_lib.core.extras import needs_course
+from course_lib.core.types import ArrayLike
 from course_lib.display.plots.axes import COLOURS
 from course_lib.display.plots.network_parts import Part, network_parts
 
@@ -32,7 +33,7 @@ class Box(NamedTuple):
 
 
 def plot_network(
-    module: nn.Module, inputs: Mapping[str, Any], ax: Axes | None = None, *, output: str = "output"
+    module: nn.Module, inputs: Mapping[str, ArrayLike], ax: Axes | None = None, *, output: str = "output"
 ) -> Axes:
     """Draw a network from top to bottom: its layers, how many weights each has, and what flows from one to the next.
 
@@ -53,6 +54,9 @@ def plot_network(
         ValueError: no module, no inputs, or inputs that the module cannot run on.
 
     Chapter: book/tone_transfer/decoder.ipynb
+
+    >>> import torch
+    >>> ax = plot_network(nn.Linear(2, 1), {"x": torch.zeros(1, 2)})
     """
     parts = network_parts(module, inputs, output)
     rows = _rows(parts)

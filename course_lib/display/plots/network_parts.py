@@ -10,6 +10,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
+from course_lib.core.types import ArrayLike
 from course_lib.display.plots.network_layers import describe
 
 Kind = Literal["input", "trained", "fixed", "output"]
@@ -31,7 +32,7 @@ class Part:
     sources: set[int] = field(default_factory=set)
 
 
-def network_parts(module: nn.Module, inputs: Mapping[str, Any], output: str = "output") -> list[Part]:
+def network_parts(module: nn.Module, inputs: Mapping[str, ArrayLike], output: str = "output") -> list[Part]:
     """Run a network on an example and list its parts, each after those that it is given.
 
     Children that hold no others are a part each, and so is an `nn.Sequential` or an `nn.ModuleList`; other modules are
@@ -97,7 +98,7 @@ class _Trace:
         for m, mode in self.modes.items():
             m.training = mode
 
-    def run(self, inputs: Mapping[str, Any], output: str) -> None:
+    def run(self, inputs: Mapping[str, ArrayLike], output: str) -> None:
         values = []
         for name, value in inputs.items():
             self.parts.append(Part(name, "", "input", flows=tuple(torch.as_tensor(value).shape[1:])))

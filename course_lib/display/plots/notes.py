@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from course_lib.core.extras import needs_course
 from course_lib.display.plots.axes import COLOURS, axes_or_new, labelled
-from course_lib.scores.notes import check_notes
+from course_lib.scores.notes import Notes, Score, check_notes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,7 +33,7 @@ UP = (
 PEOPLE = ("composer", "player", "gesture", "instrument", "sound")
 
 
-def plot_notes(voices: Any, ax: Axes | None = None) -> Axes:
+def plot_notes(voices: Score | Notes | Mapping[str, Notes], ax: Axes | None = None) -> Axes:
     """Draw notes as a piano roll.
 
     Args:
@@ -47,9 +47,12 @@ def plot_notes(voices: Any, ax: Axes | None = None) -> Axes:
         ValueError: notes that are none.
 
     Chapter: book/midi_ddsp/notes_to_sound.ipynb
+
+    >>> plot_notes([(0.0, 0.5, 69), (0.5, 0.5, 71)]).get_xlabel()
+    'time (s)'
     """
     ax = axes_or_new(ax)
-    named = {voice.name: voice.notes for voice in voices.voices} if hasattr(voices, "voices") else labelled(voices)
+    named = {voice.name: voice.notes for voice in voices.voices} if isinstance(voices, Score) else labelled(voices)
     for number, (label, notes) in enumerate(named.items()):
         ordered = check_notes(notes)
         colour = COLOURS[number % len(COLOURS)]
@@ -78,6 +81,8 @@ def plot_hierarchy(here: str | Sequence[str] = (), ax: Axes | None = None) -> Ax
         ValueError: a place that is not on the map.
 
     Source: Wu et al., MIDI-DDSP, 2022, figure 1. Chapter: book/midi_ddsp/notes_to_sound.ipynb
+
+    >>> ax = plot_hierarchy("notes")
     """
     marked = {here} if isinstance(here, str) else set(here)
     known = [*(name for name, _ in LEVELS), *(name for name, *_ in (*DOWN, *UP))]
@@ -112,6 +117,8 @@ def plot_deep_performer(ax: Axes | None = None) -> Axes:
         The axes.
 
     Source: Dong et al., Deep Performer, 2022. Chapter: book/midi_ddsp/end_to_end.ipynb
+
+    >>> ax = plot_deep_performer()
     """
     ax = _empty(ax, 4.0, (0, 1), (-0.6, 3.6))
     other = (

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from course_lib.core.checks import check_audio, check_sample_rate
+from course_lib.core.types import ArrayLike, Labelled
 from course_lib.display.plots.axes import COLOURS, as_numpy, axes_or_new, labelled
 from course_lib.fitting.losses import stft_magnitude
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def plot_waveform(
-    sound: Any,
+    sound: Labelled,
     sample_rate: float,
     ax: Axes | None = None,
     *,
@@ -39,6 +40,10 @@ def plot_waveform(
         ValueError: empty sound, NaN, a sample rate that is not positive, nothing between start and end.
 
     Chapter: book/first_steps/pytorch_for_sound.ipynb
+
+    >>> import torch
+    >>> plot_waveform(torch.ones(2000), sample_rate=16000).get_xlabel()
+    'time (s)'
     """
     rate = check_sample_rate(sample_rate)
     ax = axes_or_new(ax)
@@ -59,7 +64,7 @@ def plot_waveform(
 
 
 def plot_spectrogram(
-    sound: Any,
+    sound: ArrayLike,
     sample_rate: float,
     ax: Axes | None = None,
     *,
@@ -84,6 +89,10 @@ def plot_spectrogram(
         ValueError: empty sound, NaN, a sample rate that is not positive.
 
     Chapter: book/sines/sinusoidal_modelling.ipynb
+
+    >>> import torch
+    >>> plot_spectrogram(torch.ones(2000), sample_rate=16000).get_ylabel()
+    'frequency (Hz)'
     """
     rate = check_sample_rate(sample_rate)
     magnitude = as_numpy(stft_magnitude(check_audio(sound).squeeze(), fft_size))
@@ -110,7 +119,7 @@ def plot_spectrogram(
 
 
 def plot_spectrum(
-    sound: Any,
+    sound: Labelled,
     sample_rate: float,
     ax: Axes | None = None,
     *,
@@ -133,6 +142,10 @@ def plot_spectrum(
         ValueError: empty sound, NaN, a sample rate that is not positive.
 
     Chapter: book/sines/additive.ipynb
+
+    >>> import torch
+    >>> plot_spectrum(torch.ones(2000), sample_rate=16000).get_xlabel()
+    'frequency (Hz)'
     """
     rate = check_sample_rate(sample_rate)
     ax, top = axes_or_new(ax), -np.inf

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -18,10 +17,17 @@ from course_lib.core.checks import (
     in_single,
 )
 from course_lib.core.eager import is_eager
+from course_lib.core.types import ArrayLike
 
 
 def cramer_rao_hz(
-    hz: Any, amplitude: Any, *, noise_power: Any, n_samples: int, sample_rate: float, harmonic: bool = False
+    hz: ArrayLike,
+    amplitude: ArrayLike,
+    *,
+    noise_power: ArrayLike,
+    n_samples: int,
+    sample_rate: float,
+    harmonic: bool = False,
 ) -> Tensor:
     """Least standard deviation that any unbiased estimate of the frequencies can have, in white Gaussian noise.
 
@@ -88,7 +94,7 @@ def cramer_rao_hz(
     return (unit * (spread if harmonic else spread.unsqueeze(-1))).to(dtype)
 
 
-def share_within(deviation_hz: Any, hz: Any, *, cents: float = 1.0) -> Tensor:
+def share_within(deviation_hz: ArrayLike, hz: ArrayLike, *, cents: float = 1.0) -> Tensor:
     """Probability that a normally distributed estimate with this deviation falls within ± so many cents.
 
     Args:

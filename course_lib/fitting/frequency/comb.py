@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from course_lib.core.checks import as_tensor, check_count, check_finite
+from course_lib.core.types import ArrayLike
 from course_lib.fitting.frequency.amplitudes import best_amplitudes
 from course_lib.fitting.frequency.descent import Trace, sign_descent
 from course_lib.fitting.frequency.result import FrequencyFit, Trials, check_trials, frequency_fit
@@ -23,10 +23,10 @@ FEWEST_PERIODS = 3  # of the fundamental in the sound; with fewer, neighbouring 
 
 
 def fit_f0(
-    target: Any,
-    start_hz: Any,
+    target: ArrayLike,
+    start_hz: ArrayLike,
     sample_rate: float,
-    partial_amplitudes: Any = None,
+    partial_amplitudes: ArrayLike | None = None,
     *,
     steps: int = 160,
     n_partials: int = 8,
@@ -54,6 +54,11 @@ def fit_f0(
 
     Source: quantiles as in Bonneel et al., Sliced and Radon Wasserstein barycenters, 2015; Golub and Pereyra, 1973.
     Chapter: book/sines/escaping_minima.ipynb
+
+    >>> from course_lib import harmonic_synth
+    >>> target = harmonic_synth([440.0], [0.5], [[0.7, 0.3]], n_samples=1000, sample_rate=16000)
+    >>> round(float(fit_f0(target, 130.0, sample_rate=16000, n_partials=2).hz))
+    440
     """
     steps = check_count(steps, "steps", minimum=0)
     trials = check_trials(target, start_hz, sample_rate)
@@ -89,7 +94,7 @@ def _check_n_partials(n_partials: int, trials: Trials) -> int:
     return n_partials
 
 
-def _check_shares(amplitudes: Any, trials: Trials) -> Tensor:
+def _check_shares(amplitudes: ArrayLike, trials: Trials) -> Tensor:
     """Relative amplitudes as (trials, K), the largest of each trial 1; or ValueError."""
     start, rate, leading = trials.start, trials.sample_rate, trials.leading
     a = check_finite(as_tensor(amplitudes, "partial_amplitudes"), "partial_amplitudes").detach().to(start)

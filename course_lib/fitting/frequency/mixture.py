@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor
 
 from course_lib.core.checks import check_count
+from course_lib.core.types import ArrayLike
 from course_lib.fitting.frequency.amplitudes import best_amplitudes, resynthesise
 from course_lib.fitting.frequency.descent import Trace
 from course_lib.fitting.frequency.result import FrequencyFit, check_trials, frequency_fit
@@ -18,7 +17,9 @@ FIND, TUNE, LAST = 30, 50, 100
 STEPS_PER_PARTIAL = 160
 
 
-def fit_sinusoids(target: Any, start_hz: Any, sample_rate: float, *, steps: int | None = None) -> FrequencyFit:
+def fit_sinusoids(
+    target: ArrayLike, start_hz: ArrayLike, sample_rate: float, *, steps: int | None = None
+) -> FrequencyFit:
     """Find K sinusoids in a sound by gradient descent, one after the other, then all together.
 
     Descending on all K at once does not work: two of them run for the same peak. So each in turn is carried to the
@@ -41,6 +42,11 @@ def fit_sinusoids(target: Any, start_hz: Any, sample_rate: float, *, steps: int 
 
     Source: greedy pursuit with joint refinement, Li and Stoica, Efficient mixed-spectrum estimation, 1996 (RELAX).
     Chapter: book/sines/many_sines.ipynb
+
+    >>> from course_lib import additive_synth
+    >>> target = additive_synth([[440.0, 700.0]], [[0.5, 0.3]], n_samples=1000, sample_rate=16000)
+    >>> fit_sinusoids(target, [300.0, 900.0], sample_rate=16000).hz.round()
+    tensor([440., 700.])
     """
     trials = check_trials(target, start_hz, sample_rate, components=True)
     sound, start, rate = trials.sound, trials.start, trials.sample_rate

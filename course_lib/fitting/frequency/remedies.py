@@ -5,12 +5,13 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from course_lib.core.checks import check_count
+from course_lib.core.types import ArrayLike
 from course_lib.fitting.frequency.amplitudes import best_amplitudes
 from course_lib.fitting.frequency.descent import Trace, descend, half_cosine, sign_descent
 from course_lib.fitting.frequency.result import FrequencyFit, check_trials, frequency_fit
@@ -25,6 +26,17 @@ from course_lib.fitting.losses import (
 )
 
 Loss = Callable[[Tensor, Tensor], Tensor]
+Remedy = Literal[
+    "waveform",
+    "spectrum",
+    "multiscale",
+    "log_frequency",
+    "multi_start",
+    "surrogate",
+    "lag",
+    "transport",
+    "fft_peak",
+]
 STRIDE = 0.02  # first stride of Adam, in units of the Nyquist frequency
 OCTAVE_STRIDE = 0.1  # the same, in octaves
 STARTS = 32
@@ -36,7 +48,12 @@ SURROGATE_STRIDE = 0.02
 
 
 def fit_frequency(
-    target: Any, start_hz: Any, sample_rate: float, method: str = "transport", *, steps: int | None = None
+    target: ArrayLike,
+    start_hz: ArrayLike,
+    sample_rate: float,
+    method: Remedy = "transport",
+    *,
+    steps: int | None = None,
 ) -> FrequencyFit:
     """Find the frequency of a sinusoid from a start that may be far away.
 
@@ -209,7 +226,7 @@ def _fft_peak(sound: Tensor, start: Tensor, rate: float, steps: int) -> Trace:
     return Trace(hz, [hz], [loss]).then(polish(sound, hz, rate, steps=steps))
 
 
-METHODS: dict[str, Callable[[Tensor, Tensor, float, int], Trace]] = {
+METHODS: dict[Remedy, Callable[[Tensor, Tensor, float, int], Trace]] = {
     "waveform": _waveform,
     "spectrum": _spectrum,
     "multiscale": _multiscale,
@@ -220,6 +237,5 @@ METHODS: dict[str, Callable[[Tensor, Tensor, float, int], Trace]] = {
     "transport": _transport,
     "fft_peak": _fft_peak,
 }
-DEFAULT_STEPS = {name: 300 for name in METHODS} | {
-    "multi_start": 60, "surrogate": 2000, "transport": 210, "fft_peak": 60
-}  # fmt: skip
+DEFAULT_STEPS: dict[Remedy, int] = {name: 300 for name in METHODS}
+DEFAULT_STEPS |= {"multi_start": 60, "surrogate": 2000, "transport": 210, "fft_peak": 60}

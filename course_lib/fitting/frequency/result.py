@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from course_lib.core.checks import check_audio, check_eager, check_frequency, check_leading, check_sample_rate
+from course_lib.core.types import ArrayLike
 from course_lib.fitting.fit import History
 from course_lib.fitting.frequency.amplitudes import best_amplitudes
 from course_lib.fitting.frequency.descent import Trace
@@ -23,6 +24,12 @@ class FrequencyFit(NamedTuple):
     hz, amplitude, phase: (…), Hz, linear, radians in (−π, π]; all three (…, n_partials) from `fit_sinusoids`, and the
     last two from `fit_f0`. history: one loss a step, mean over the trials, and parameters["hz"] (n_steps + 1, …),
     the way there.
+
+    >>> from course_lib import fit_frequency, sinusoid
+    >>> target = sinusoid(440.0, 0.5, n_samples=1000, sample_rate=16000)
+    >>> found = fit_frequency(target, 300.0, sample_rate=16000)
+    >>> round(float(found.hz)), round(float(found.amplitude), 2)
+    (440, 0.5)
     """
 
     hz: Tensor
@@ -45,7 +52,7 @@ class Trials(NamedTuple):
     dtype: torch.dtype
 
 
-def check_trials(target: Any, start_hz: Any, sample_rate: float, *, components: bool = False) -> Trials:
+def check_trials(target: ArrayLike, start_hz: ArrayLike, sample_rate: float, *, components: bool = False) -> Trials:
     """Check targets and starts, one start a trial or (components) K of them, and bring them into one shape."""
     rate = check_sample_rate(sample_rate)
     check_eager("a search for frequencies descends by itself", target, start_hz)

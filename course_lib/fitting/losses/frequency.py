@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
 
 from course_lib.core.checks import check_sample_rate, in_single
 from course_lib.core.eager import is_eager
+from course_lib.core.types import ArrayLike
 from course_lib.fitting.losses.checks import check_sounds
 from course_lib.fitting.losses.reduction import Reduction, check_reduction, reduce_losses
 
+Window = Literal["hann", "rectangular"]
+WINDOWS: tuple[Window, ...] = get_args(Window)
+
 
 def spectral_transport_loss(
-    prediction: Any,
-    target: Any,
+    prediction: ArrayLike,
+    target: ArrayLike,
     sample_rate: float,
     *,
     power: float = 2.0,
     target_power: float | None = None,
-    window: str = "hann",
+    window: Window = "hann",
     reduction: Reduction = "mean",
 ) -> Tensor:
     """How far, in Hz, the energy of one spectrum must be carried to become the other: 1-D optimal transport (W₁).
@@ -59,8 +63,8 @@ def spectral_transport_loss(
     for name, exponent in (("power", power), ("target_power", t_power)):
         if not 0 < exponent < float("inf"):
             raise ValueError(f"{name} must be above 0 and finite, such as 2; got {exponent!r}")
-    if window not in ("hann", "rectangular"):
-        raise ValueError(f"unknown window {window!r}; choose hann or rectangular")
+    if window not in WINDOWS:
+        raise ValueError(f"unknown window {window!r}; choose {' or '.join(WINDOWS)}")
     dtype, n = torch.promote_types(p.dtype, t.dtype), int(p.shape[-1])
     p, t = in_single(p, t)
     shape = torch.hann_window(n, device=p.device, dtype=p.dtype) if window == "hann" else torch.ones_like(p[..., :1])
@@ -80,7 +84,9 @@ def spectral_transport_loss(
     return (reduce_losses((climbs[0] - climbs[1]).abs().sum(-1), reduction) * (rate / n)).to(dtype)
 
 
-def autocorrelation_loss(prediction: Any, target: Any, lag_width: float, *, reduction: Reduction = "mean") -> Tensor:
+def autocorrelation_loss(
+    prediction: ArrayLike, target: ArrayLike, lag_width: float, *, reduction: Reduction = "mean"
+) -> Tensor:
     """Mean squared difference of two autocorrelations near lag 0, lag 0 itself left out: spectra out of focus.
 
     A Gaussian of standard deviation `lag_width` weighs the lags. A narrow one blurs the power spectrum, so that distant
@@ -100,6 +106,9 @@ def autocorrelation_loss(prediction: Any, target: Any, lag_width: float, *, redu
             reduction.
 
     Chapter: book/sines/escaping_minima.ipynb
+
+    >>> autocorrelation_loss(torch.ones(64), 0.5 * torch.ones(64), lag_width=4.0)
+    tensor(0.)
     """
     p, t = check_sounds(prediction, target)
     check_reduction(reduction)

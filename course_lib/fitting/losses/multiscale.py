@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from course_lib.core.checks import check_audio, in_single
 from course_lib.core.eager import is_eager
+from course_lib.core.types import ArrayLike
 from course_lib.fitting.losses.checks import check_fft_sizes, check_shapes, check_sounds
 from course_lib.fitting.losses.reduction import Reduction, check_reduction, reduce_losses, reduce_means
 from course_lib.fitting.losses.stft import hann_window, magnitudes
@@ -20,7 +21,7 @@ LOG_FLOOR = 1e-5
 
 
 def multiscale_spectral_loss(
-    prediction: Any, target: Any, fft_sizes: Sequence[int] = FFT_SIZES, *, reduction: Reduction = "mean"
+    prediction: ArrayLike, target: ArrayLike, fft_sizes: Sequence[int] = FFT_SIZES, *, reduction: Reduction = "mean"
 ) -> Tensor:
     """Sum over FFT sizes of ``mean |S − Ŝ| + mean |log S − log Ŝ|``: loud and quiet parts, near and far in time.
 
@@ -37,6 +38,9 @@ def multiscale_spectral_loss(
         ValueError: shapes that differ, no sizes, NaN or infinite samples, empty sound, an unknown reduction.
 
     Source: Engel et al., DDSP, 2020, section 4.2.1. Chapter: book/sines/harmonic.ipynb
+
+    >>> multiscale_spectral_loss(torch.ones(256), torch.ones(256), fft_sizes=(64,))
+    tensor(0.)
     """
     p, t = check_sounds(prediction, target)
     check_fft_sizes(fft_sizes)
@@ -85,7 +89,7 @@ class MultiscaleSpectralLoss(nn.Module):
     target: Tensor | None
 
     def __init__(
-        self, target: Any = None, fft_sizes: Sequence[int] = FFT_SIZES, *, reduction: Reduction = "mean"
+        self, target: ArrayLike | None = None, fft_sizes: Sequence[int] = FFT_SIZES, *, reduction: Reduction = "mean"
     ) -> None:
         super().__init__()
         check_fft_sizes(fft_sizes)
@@ -98,7 +102,7 @@ class MultiscaleSpectralLoss(nn.Module):
         if fixed is not None and is_eager(fixed):
             self.spectra()
 
-    def forward(self, prediction: Any, target: Any = None) -> Tensor:
+    def forward(self, prediction: ArrayLike, target: ArrayLike | None = None) -> Tensor:
         """Return the loss of a prediction (…, n_samples): a scalar, or (…) without reduction."""
         if self.target is None:
             if target is None:
@@ -113,7 +117,7 @@ class MultiscaleSpectralLoss(nn.Module):
         each = _FixedTargetLoss.apply(p, self)
         return reduce_losses(each, self.reduction).to(torch.promote_types(p.dtype, self.target.dtype))
 
-    def for_target(self, target: Any) -> MultiscaleSpectralLoss:
+    def for_target(self, target: ArrayLike) -> MultiscaleSpectralLoss:
         """Return this loss to one fixed target, as `fit` asks for it."""
         if self.target is not None:
             raise ValueError("this loss has a target of its own: give fit multiscale_spectral_loss, or one without")

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor
 
 from course_lib.core.checks import check_count, in_single
+from course_lib.core.types import ArrayLike
 from course_lib.fitting.losses.checks import check_sounds
 from course_lib.fitting.losses.reduction import Reduction, check_reduction, reduce_means
 
 
-def waveform_l1(prediction: Any, target: Any, *, reduction: Reduction = "mean") -> Tensor:
+def waveform_l1(prediction: ArrayLike, target: ArrayLike, *, reduction: Reduction = "mean") -> Tensor:
     """Mean absolute difference of the samples.
 
     Args:
@@ -38,7 +37,9 @@ def waveform_l1(prediction: Any, target: Any, *, reduction: Reduction = "mean") 
     return reduce_means((p - t).abs(), 1, reduction).to(dtype)
 
 
-def spectral_l1(prediction: Any, target: Any, fft_size: int | None = None, *, reduction: Reduction = "mean") -> Tensor:
+def spectral_l1(
+    prediction: ArrayLike, target: ArrayLike, fft_size: int | None = None, *, reduction: Reduction = "mean"
+) -> Tensor:
     """Mean absolute difference of one magnitude spectrum of the whole sound, Hann-windowed; phase is ignored.
 
     Args:
@@ -56,6 +57,9 @@ def spectral_l1(prediction: Any, target: Any, fft_size: int | None = None, *, re
             reduction.
 
     Chapter: book/first_steps/gain.ipynb
+
+    >>> spectral_l1(torch.zeros(256), torch.zeros(256))
+    tensor(0.)
     """
     p, t = check_sounds(prediction, target)
     check_reduction(reduction)

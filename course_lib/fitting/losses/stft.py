@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import functools
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from course_lib.core.checks import check_audio, in_single
 from course_lib.core.eager import is_eager
+from course_lib.core.types import ArrayLike
 from course_lib.fitting.losses.checks import check_fft_size
 
 
-def stft_magnitude(audio: Any, fft_size: int) -> Tensor:
+def stft_magnitude(audio: ArrayLike, fft_size: int) -> Tensor:
     """Magnitudes of the short-time Fourier transform: periodic Hann window, 75 % overlap, zeros beyond the edges.
 
     Args:
@@ -28,6 +28,9 @@ def stft_magnitude(audio: Any, fft_size: int) -> Tensor:
         ValueError: a size that 4 does not divide, NaN, empty sound.
 
     Chapter: book/sines/frequency_is_hard.ipynb
+
+    >>> stft_magnitude(torch.zeros(256), fft_size=64).shape
+    torch.Size([33, 17])
     """
     x = check_audio(audio)
     check_fft_size(fft_size)

@@ -18,7 +18,7 @@ VECTOR = 8  # blocks are filled up to whole vectors: what lies beyond them is co
 
 
 @part
-def begin(turns, k, quarter, m, before, now):
+def begin(turns: NDArray, k: int, quarter: float, m: int, before: NDArray, now: NDArray) -> None:
     """sin kφ and sin (k+1)φ of m samples, `quarter` of a turn on."""
     if k == 0:
         for j in range(m):
@@ -32,7 +32,9 @@ def begin(turns, k, quarter, m, before, now):
 
 
 @part
-def set_up(start, step, bend, n, bow, m, turns, twice):
+def set_up(
+    start: float, step: float, bend: float, n: NDArray, bow: NDArray, m: int, turns: NDArray, twice: NDArray
+) -> None:
     """Phase of m samples, in turns, and 2 cos φ."""
     for j in range(m):
         turns[j] = start + step * n[j] + bend * bow[j]
@@ -40,7 +42,7 @@ def set_up(start, step, bend, n, bow, m, turns, twice):
 
 
 @part
-def lines_of(shares, row, i, after, slope, here, rise):
+def lines_of(shares: NDArray, row: int, i: int, after: int, slope: bool, here: NDArray, rise: NDArray) -> None:
     """Each harmonic's share in frame i and its rise to the next; with `slope` times k, for the derivative by φ."""
     for k in range(shares.shape[2]):
         here[k] = shares[row, i, k] * (k + 1 if slope else 1)
@@ -48,7 +50,10 @@ def lines_of(shares, row, i, after, slope, here, rise):
 
 
 @part
-def add_up(turns, twice, w, here, rise, n_harmonics, quarter, m, before, now, total):
+def add_up(
+    turns: NDArray, twice: NDArray, w: NDArray, here: NDArray, rise: NDArray, n_harmonics: int, quarter: float, m: int,
+    before: NDArray, now: NDArray, total: NDArray,
+) -> None:  # fmt: skip
     """total = Σ_k (here_k + w · rise_k) · sin kφ of m samples, or cos kφ a quarter of a turn on."""
     total[:m] = 0
     for k0 in range(0, n_harmonics, ANEW):

@@ -19,7 +19,7 @@ C = tuple((-1) ** n * (2 * math.pi) ** (2 * n) / math.factorial(2 * n) for n in 
 
 
 @part
-def cosine(z):
+def cosine(z: float) -> float:
     """cos(2πz) for |z| ≤ ¼."""
     x = z * z
     y = C[10]
@@ -36,33 +36,33 @@ def cosine(z):
 
 
 @part
-def sine_of(turns):
+def sine_of(turns: float) -> float:
     """sin(2π · turns)."""
     r = turns - np.rint(turns)
     return math.copysign(cosine(abs(r) - 0.25), r)
 
 
 @part
-def cosine_of(turns):
+def cosine_of(turns: float) -> float:
     """cos(2π · turns)."""
     r = 0.25 - abs(turns - np.rint(turns))
     return math.copysign(cosine(abs(r) - 0.25), r)
 
 
 @part
-def first_sample(i, n_frames, n_samples):
+def first_sample(i: int, n_frames: int, n_samples: int) -> int:
     """The first sample that frame i owns: i · N / F, rounded up."""
     return (i * n_samples + n_frames - 1) // n_frames
 
 
 @part
-def offset_of(i, n_frames, n_samples):
+def offset_of(i: int, n_frames: int, n_samples: int) -> float:
     """How far behind its place that first sample lies, in samples, 0 … 1."""
     return (first_sample(i, n_frames, n_samples) * n_frames - i * n_samples) / n_frames
 
 
 @part
-def line(f, after, offset, n_frames, n_samples, rate):
+def line(f: float, after: float, offset: float, n_frames: int, n_samples: int, rate: float) -> tuple[float, float]:
     """(step, bend) between two frames' frequencies; beside a rest (0 Hz) the neighbour's frequency is kept."""
     left = f if f > 0 else after
     right = after if after > 0 else f
@@ -71,7 +71,7 @@ def line(f, after, offset, n_frames, n_samples, rate):
 
 
 @part
-def numbers(first, m, n, bow):
+def numbers(first: int, m: int, n: NDArray, bow: NDArray) -> None:
     """Samples first … first + m of a frame: n and n (n − 1) / 2, as step and bend of the phase are multiplied with."""
     for j in range(m):
         n[j] = first + j

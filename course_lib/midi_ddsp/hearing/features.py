@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Literal, get_args
+
 import torch
 from torch import Tensor, nn
 
 from course_lib.analysis.mel import mel_bands
 
 FLOOR_DB = -100.0
+
+
+FeatureKind = Literal["harmonic", "mel"]
 
 
 class SpectralFeatures(nn.Module):
@@ -28,14 +33,14 @@ class SpectralFeatures(nn.Module):
 
     bands: Tensor
 
-    def __init__(self, *, sample_rate: int, frame_rate: int, n_harmonics: int, kind: str = "harmonic") -> None:
+    def __init__(self, *, sample_rate: int, frame_rate: int, n_harmonics: int, kind: FeatureKind = "harmonic") -> None:
         super().__init__()
-        if kind not in ("harmonic", "mel"):
+        if kind not in get_args(FeatureKind):
             raise ValueError(f"features must be 'harmonic' or 'mel'; got {kind!r}")
         self.sample_rate, self.hop, self.kind = sample_rate, sample_rate // frame_rate, kind
         self.n_harmonics = n_harmonics
         self.short, self.long, self.n_fft = (256, 1024, 2048) if kind == "harmonic" else (128, 0, 0)
-        bands = mel_bands(sample_rate, 1024, 64, low_hz=40.0, equal_area=False)
+        bands = mel_bands(sample_rate, fft_size=1024, n_bands=64, low_hz=40.0, equal_area=False)
         self.register_buffer("bands", bands.T.contiguous(), persistent=False)
 
     def as_raw(self) -> Tensor:

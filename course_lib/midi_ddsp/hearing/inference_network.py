@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from course_lib.core.checks import as_tensor, check_audio, check_count, check_frequency, check_sample_rate
 from course_lib.core.networks import check_instruments, every_frame, scale_inputs, stack
-from course_lib.midi_ddsp.hearing.features import SpectralFeatures
+from course_lib.core.types import ArrayLike
+from course_lib.midi_ddsp.hearing.features import FeatureKind, SpectralFeatures
 from course_lib.synths.tone import ToneControls, tone, tone_controls
 
 ANY = "any"  # what the network calls an instrument that it does not know
@@ -33,7 +33,7 @@ class InferenceConfig:
     hidden: int = 64
     n_embedding: int = 16
     instruments: tuple[str, ...] = ()
-    features: str = "harmonic"
+    features: FeatureKind = "harmonic"
     reverb_taps: int = 0
 
     def __post_init__(self) -> None:
@@ -88,7 +88,9 @@ class DDSPInference(nn.Module):
         known = {name: i for i, name in enumerate(self.config.instruments, 1)}
         return torch.tensor([known.get(name or ANY, 0) for name in instruments], device=self.raw.weight.device)
 
-    def controls(self, audio: Any, f0_hz: Any, loudness_db: Any, instrument_id: Tensor | None = None) -> ToneControls:
+    def controls(
+        self, audio: ArrayLike, f0_hz: ArrayLike, loudness_db: ArrayLike, instrument_id: Tensor | None = None
+    ) -> ToneControls:
         """Hear the synthesizer's controls in sounds.
 
         Args:
@@ -137,9 +139,9 @@ class DDSPInference(nn.Module):
 
     def forward(
         self,
-        audio: Any,
-        f0_hz: Any,
-        loudness_db: Any,
+        audio: ArrayLike,
+        f0_hz: ArrayLike,
+        loudness_db: ArrayLike,
         instrument_id: Tensor | None = None,
         generator: torch.Generator | None = None,
     ) -> Tensor:

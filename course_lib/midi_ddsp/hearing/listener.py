@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -12,10 +11,11 @@ from course_lib.analysis.loudness import loudness_db
 from course_lib.analysis.partials import remove_harmonics
 from course_lib.analysis.tracking import track_f0
 from course_lib.core.checks import as_tensor, check_audio
+from course_lib.core.types import ArrayLike
 from course_lib.midi_ddsp.checkpoint import load_inference
 from course_lib.midi_ddsp.hearing.inference_network import DDSPInference
 from course_lib.midi_ddsp.note_controls import extract_expression
-from course_lib.scores.notes import Note, check_notes
+from course_lib.scores.notes import Note, Notes, check_notes
 from course_lib.scores.segmentation import notes_from_pitch
 from course_lib.synths.tone import ToneControls
 from course_lib.synths.tone_stream import cut_stretch, join_stretches
@@ -42,11 +42,11 @@ class Heard(NamedTuple):
 
 
 def hear(
-    audio: Any,
+    audio: ArrayLike,
     sample_rate: float,
-    notes: Iterable[Note | Sequence[float]] | None = None,
+    notes: Notes | None = None,
     *,
-    f0_hz: Any = None,
+    f0_hz: ArrayLike | None = None,
     instrument: str | None = None,
     network: DDSPInference | None = None,
 ) -> Heard:
@@ -70,6 +70,10 @@ def hear(
             f0_hz of the wrong length.
 
     Chapter: book/midi_ddsp/inference.ipynb
+
+    >>> tone = 0.5 * torch.sin(2 * torch.pi * 440.0 * torch.arange(8000) / 16000)
+    >>> hear(tone, sample_rate=16000, notes=[(0.0, 0.5, 69)]).expression.shape
+    torch.Size([1, 6])
     """
     model = load_inference()[0] if network is None else network
     c = model.config

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -12,9 +10,10 @@ from torch import Tensor
 from course_lib.analysis.partials import measure_harmonics
 from course_lib.analysis.tracking import track_f0
 from course_lib.core.checks import check_audio
+from course_lib.core.types import ArrayLike
 from course_lib.core.units import amplitude_to_db, db_to_amplitude, hz_to_midi, midi_to_hz
 from course_lib.midi_ddsp.note_controls import extract_expression
-from course_lib.scores.notes import Note, check_notes, note_frames
+from course_lib.scores.notes import Notes, check_notes, note_frames
 from course_lib.synths.tone import ToneControls
 
 FRAME_RATE = 250
@@ -25,8 +24,8 @@ FLOOR_DB = -140.0
 
 
 def measure_tone(
-    audio: Any,
-    notes: Iterable[Note | Sequence[float]],
+    audio: ArrayLike,
+    notes: Notes,
     sample_rate: float = 16_000,
     *,
     n_harmonics: int = 60,
@@ -91,7 +90,7 @@ def measure_tone(
     )
 
 
-def measure_expression(audio: Any, notes: Iterable[Note | Sequence[float]], sample_rate: float = 16_000) -> Tensor:
+def measure_expression(audio: ArrayLike, notes: Notes, sample_rate: float = 16_000) -> Tensor:
     """Measure the six controls of every note in the sound alone: `extract_expression` of `measure_tone`.
 
     Args:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from course_lib.core.checks import as_tensor, check_count, check_sample_rate
+from course_lib.core.types import ArrayLike
 from course_lib.midi_ddsp.note_controls import CONTROLS
 from course_lib.scores.notes import Note, check_notes
 
@@ -48,7 +48,7 @@ class NotePlan:
         ValueError: no notes, or not exactly one row of expression a note.
     """
 
-    def __init__(self, notes: Sequence[Note | Sequence[float]], expression: Any, frame_rate: float = 250) -> None:
+    def __init__(self, notes: Sequence[Note | Sequence[float]], expression: ArrayLike, frame_rate: float = 250) -> None:
         self.notes = check_notes(notes)
         self.rate = check_sample_rate(frame_rate)
         self.expression = torch.nan_to_num(as_tensor(expression, "expression").float())

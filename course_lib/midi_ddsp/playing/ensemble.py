@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from course_lib.core.checks import as_tensor, check_audio, check_count, check_finite
+from course_lib.core.types import ArrayLike
 from course_lib.effects.reverb import reverb
 from course_lib.scores.notes import Note, check_notes
 
@@ -19,7 +19,7 @@ CEILING = 0.99
 PURE = (1, 16 / 15, 9 / 8, 6 / 5, 5 / 4, 4 / 3, 45 / 32, 3 / 2, 8 / 5, 5 / 3, 9 / 5, 15 / 8)
 
 
-def pan_gain(pan: Any) -> Tensor:
+def pan_gain(pan: ArrayLike) -> Tensor:
     """Return how much of a voice goes to the left and to the right, so that its power is the same everywhere.
 
     Args:
@@ -45,7 +45,11 @@ def pan_gain(pan: Any) -> Tensor:
 
 
 def even_pans(n_voices: int, *, width: float = WIDTH) -> Tensor:
-    """Return places from left to right, as far apart as possible: (n_voices,), −width … width; one stands in front."""
+    """Return places from left to right, as far apart as possible: (n_voices,), −width … width; one stands in front.
+
+    >>> even_pans(3)
+    tensor([-0.8000,  0.0000,  0.8000])
+    """
     n = check_count(n_voices, "n_voices")
     if not 0 <= width <= 1:
         raise ValueError(f"width must lie between 0 (all in one place) and 1; got {width!r}")
@@ -53,11 +57,11 @@ def even_pans(n_voices: int, *, width: float = WIDTH) -> Tensor:
 
 
 def mix(
-    stems: Tensor | Sequence[Any],
+    stems: Tensor | Sequence[ArrayLike],
     *,
-    pans: Any = None,
-    gains_db: Any = None,
-    room: Any = None,
+    pans: ArrayLike | None = None,
+    gains_db: ArrayLike | None = None,
+    room: ArrayLike | None = None,
 ) -> Tensor:
     """Mix voices: a level and a place for each, one room for all.
 
@@ -126,7 +130,7 @@ def tune_to_bass(notes: Iterable[Note], bass: Iterable[Note]) -> list[Note]:
     return tuned
 
 
-def _as_voices(stems: Tensor | Sequence[Any]) -> Tensor:
+def _as_voices(stems: Tensor | Sequence[ArrayLike]) -> Tensor:
     """(n_voices, n_samples)."""
     if isinstance(stems, Tensor):
         voices = check_audio(stems, "stems")

@@ -66,7 +66,7 @@ def mix_down(
         tracks = [stack.enter_context(Track(path.parent, 1)) for path in stems]
         with torch.inference_mode():
             streams = [
-                stream(part.notes, part.controls, part.instrument, seed=seed + number, players=players)
+                stream(part.notes, part.known_controls(), part.instrument, seed=seed + number, players=players)
                 for number, part in enumerate(parts)
             ]
             for voices in in_step(streams):

@@ -70,6 +70,9 @@ def load_players(folder: str | Path | None = None) -> Players:
         CheckpointError: a file is missing, foreign or damaged. ValueError: files that do not belong together.
 
     Chapter: book/midi_ddsp/playing.ipynb
+
+    >>> load_players().synthesis.config.sample_rate
+    16000
     """
     if folder is None:
         return _own_players()

@@ -8,23 +8,22 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator
 
 import torch
 from torch import Tensor
 
 from course_lib.core.checks import check_count
+from course_lib.core.types import ArrayLike
 from course_lib.core.units import midi_to_hz
 from course_lib.midi_ddsp.playing.conditioning import NotePlan
 from course_lib.midi_ddsp.playing.players import Players, load_players
-from course_lib.scores.notes import Note, check_notes
+from course_lib.scores.notes import Notes, check_notes
 from course_lib.synths.tone import ToneControls
 from course_lib.synths.tone_stream import cut_stretch, join_stretches, stream_tone
 
 STRETCH_S = 10.0
 TAIL_S = 0.5  # how long a voice goes on behind its last note
-Notes = Iterable[Note | Sequence[float]]
 
 
 def perform(notes: Notes, instrument: str, *, seed: int | None = None, players: Players | None = None) -> Tensor:
@@ -43,6 +42,9 @@ def perform(notes: Notes, instrument: str, *, seed: int | None = None, players: 
         ValueError: invalid notes, an unknown instrument.
 
     Source: Wu et al., MIDI-DDSP, 2022. Chapter: book/midi_ddsp/taste.ipynb
+
+    >>> perform([(0.0, 0.5, 69)], "violin").shape
+    torch.Size([1, 6])
     """
     model = (players or load_players()).expression
     generator = None if seed is None else torch.Generator().manual_seed(seed)
@@ -51,7 +53,7 @@ def perform(notes: Notes, instrument: str, *, seed: int | None = None, players: 
 
 def play(
     notes: Notes,
-    expression: Any,
+    expression: ArrayLike,
     instrument: str,
     *,
     seed: int = 0,
@@ -75,6 +77,10 @@ def play(
         ValueError: no notes, not exactly one row of expression a note, an unknown instrument.
 
     Source: Wu et al., MIDI-DDSP, 2022. Chapter: book/midi_ddsp/playing.ipynb
+
+    >>> notes = [(0.0, 0.5, 69)]
+    >>> play(notes, perform(notes, "violin"), "violin").distribution.shape
+    torch.Size([250, 60])
     """
     stretches = play_stretches(notes, expression, instrument, seed=seed, players=players, n_frames=n_frames)
     return join_stretches(list(stretches))
@@ -82,7 +88,7 @@ def play(
 
 def play_stretches(
     notes: Notes,
-    expression: Any,
+    expression: ArrayLike,
     instrument: str,
     *,
     seed: int = 0,
@@ -132,6 +138,10 @@ def synthesise(controls: ToneControls, *, seed: int = 0, sample_rate: int = 16_0
         (n_frames · hop,).
 
     Chapter: book/midi_ddsp/playing.ipynb
+
+    >>> controls = ToneControls(torch.full((50,), 440.0), torch.ones(50), torch.ones(50, 60) / 60, torch.ones(50, 65))
+    >>> synthesise(controls).shape
+    torch.Size([3200])
     """
     length = round(STRETCH_S * sample_rate / hop)
     n_frames = controls.f0_hz.shape[-1]
@@ -141,7 +151,7 @@ def synthesise(controls: ToneControls, *, seed: int = 0, sample_rate: int = 16_0
 
 def stream(
     notes: Notes,
-    expression: Any,
+    expression: ArrayLike,
     instrument: str,
     *,
     seed: int = 0,
@@ -160,6 +170,10 @@ def stream(
         ValueError: as `play`, before the first stretch.
 
     Chapter: book/midi_ddsp/end_to_end.ipynb
+
+    >>> notes = [(0.0, 0.5, 69)]
+    >>> sum(len(piece) for piece in stream(notes, perform(notes, "violin"), "violin"))
+    16000
     """
     players = players or load_players()
     c = players.synthesis.config

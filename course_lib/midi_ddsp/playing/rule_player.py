@@ -20,9 +20,9 @@ HISS_DB = -110.0  # noise after the attack
 
 def play_note(
     pitch: float,
+    *,
     duration_s: float,
     expression: Sequence[float] | Tensor = DEFAULTS,
-    *,
     vibrato_hz: float = 5.5,
     n_harmonics: int = 60,
     n_bands: int = 65,
@@ -54,7 +54,7 @@ def play_note(
     Chapter: book/midi_ddsp/knobs.ipynb
 
     >>> from course_lib.midi_ddsp.note_controls import extract_expression
-    >>> controls = play_note(69, 1.0, (0.8, 0.2, 0.3, 0.5, 0.2, 0.6))
+    >>> controls = play_note(69, duration_s=1.0, expression=(0.8, 0.2, 0.3, 0.5, 0.2, 0.6))
     >>> extract_expression(controls, [(0, 1.0, 69)]).round(decimals=1) + 0.0
     tensor([[0.8000, 0.2000, 0.3000, 0.5000, 0.2000, 0.6000]])
     """

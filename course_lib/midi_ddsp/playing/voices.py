@@ -27,6 +27,12 @@ class Part:
     notes: list[Note]
     controls: Tensor | None = None
 
+    def known_controls(self) -> Tensor:
+        """The controls, or ValueError where nobody has said them yet."""
+        if self.controls is None:
+            raise ValueError(f"{self.name} has no controls yet; perform_parts gives them")
+        return self.controls
+
 
 def playable(notes: Sequence[Note]) -> tuple[list[Note], list[int]]:
     """The notes of a voice as they are played and written: times of 0.1 ms, no overlap, a frame at least for each.
