@@ -37,18 +37,16 @@ SWITCH = """async ([group, shortest]) => {
   };
   const seen = [];
   for (const i of [...inputs.keys(), 0]) {
-    let before = 0, seconds = 0;
     for (let tries = 0; tries < 200; tries++) {  // a short sound may be over before one looks
       if (!playing()) start.click();
-      before = now();
-      if (playing() && before > 0 && before < 0.8 * shortest) break;
-      if (before >= 0.8 * shortest) { strip.value = 0; strip.dispatchEvent(new Event('input')); }
+      const place = +strip.value;  // of the last frame
+      if (playing() && place > 0 && place < 0.8 * shortest) break;
+      if (place >= 0.8 * shortest) { strip.value = 0; strip.dispatchEvent(new Event('input')); }
       await new Promise(requestAnimationFrame);
     }
-    seconds -= performance.now() / 1000;
+    const before = now(), began = performance.now();
     inputs[i].click();
-    const after = +strip.value, tab = inputs.findIndex(e => e.checked);
-    seconds += performance.now() / 1000;
+    const after = +strip.value, tab = inputs.findIndex(e => e.checked), seconds = (performance.now() - began) / 1000;
     seen.push({ tab, wanted: i, before, after, seconds, playing: playing() });
   }
   return seen;
@@ -101,7 +99,8 @@ TWINS = """() => {
   for (const e of document.querySelectorAll('body *')) {
     if (!e.checkVisibility({ visibilityProperty: true }) || !inPage(e.getBoundingClientRect())) continue;
     if (![...e.childNodes].some(n => n.nodeType === Node.TEXT_NODE && n.data.trim())) continue;
-    const ground = behind(e), section = e.closest('section, nav, aside, header, footer, dialog, .ddsp-live, .ddsp-listen');
+    const section = e.closest('section, nav, aside, header, footer, dialog, .ddsp-live, .ddsp-listen');
+    const ground = behind(e);
     if (!ground) continue;
     if (!seen.has(section)) seen.set(section, new Set());
     const style = getComputedStyle(e), all = seen.get(section);
@@ -115,7 +114,7 @@ TWINS = """() => {
 
 @pytest.fixture(scope="module")
 def opened(new_page: Any, book_url: str, page_entry: Any) -> Iterator[Any]:
-    """The page under test, loaded once, on a telephone: `opened(width)` → (page, watch), then as wide as is asked for."""
+    """The page under test, loaded once, as on a telephone; `opened(width)` → (page, watch), as wide as asked for."""
     loaded: list[Any] = []
 
     def open_it(width: int = 1200) -> tuple[Any, Any]:
