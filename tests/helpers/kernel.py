@@ -52,7 +52,7 @@ def _run(manager: KernelManager, client: Any, notebook: Path) -> list[str]:
 
 
 def _errors(manager: KernelManager, client: Any, source: str) -> list[str]:
-    """The tracebacks that one cell sends: what `interact` calls may fail in a cell that ends well, and sends its own."""
+    """The tracebacks that a cell sends: what `interact` calls may fail in a cell that ends well, and sends its own."""
     errors: list[str] = []
     asked, began = client.execute(source, allow_stdin=False), time.monotonic()
     while True:
