@@ -37,14 +37,52 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return next(base.glob("*.whl"))
 
 
+# Long files first, so that at the end no worker waits for another's last one. While one builds the book, and the other
+# a wheel, no worker needs what the other has begun.
+LONG = (
+    "tests/book/test_build.py",
+    "tests/grading/",
+    "tests/book/test_colab.py",
+    "tests/book/test_browser.py",
+    "tests/book/",
+    "tests/benchmark/",
+    "tests/project/",
+    "book/",
+    "tests/fitting/",
+    "tests/display/",
+    "tests/midi_ddsp/",
+    "tests/tone_transfer/",
+    "tests/exercises/",
+    "tests/",
+)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The order in which workers get what is to be done; within a file it stays as it is written."""
+
+    def place(item: pytest.Item) -> int:
+        return next((number for number, start in enumerate(LONG) if item.nodeid.startswith(start)), len(LONG))
+
+    items.sort(key=place)
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
-    """A file stays on one worker, as with --dist loadfile; only the long one of the Colab stand-in is shared out."""
+    """A file stays on one worker, as with --dist loadfile, but for two long ones.
+
+    Of the Colab stand-in each chapter is shared out by itself, of the browser each page with all that is seen on it.
+    """
     from xdist.scheduler import LoadFileScheduling
+
+    config.option.loadscopereorder = False  # xdist would begin with the file of the most tests, which are the shortest
 
     class Scheduling(LoadFileScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            return nodeid if "test_colab.py::test_chapter" in nodeid else super()._split_scope(nodeid)
+            file, name, what = super()._split_scope(nodeid), nodeid.partition("::")[2], nodeid.partition("[")[2]
+            if file == "tests/book/test_colab.py" and name.startswith("test_chapter["):
+                return nodeid
+            return f"{file}[{what}" if file == "tests/book/test_browser.py" and what else file
 
     return Scheduling(config, log)
 

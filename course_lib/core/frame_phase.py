@@ -136,7 +136,7 @@ def frame_phase(step: Tensor, bend: Tensor, resting: Tensor, frames: Frames) -> 
 
     resting: (batch, n_frames), frames that begin with a sample at rest, which does not move the phase.
     """
-    ticks, rise = ((step - step.floor()) * TURN).long(), (bend * TURN).long()
+    ticks, rise = ((step - step.floor()) * TURN).long(), ((bend - bend.trunc()) * TURN).long()
     length = frames.length
     rest = torch.where(resting, ticks, 0)  # what the resting sample would have added
     move = ticks * length + rise * (length * (length - 1) // 2) - rest

@@ -122,6 +122,10 @@ def check_sections(b: ArrayLike, a: ArrayLike, *, time_varying: bool = False) ->
     """b and a as (…, n_frames, n_sections, order + 1), or ValueError; one of what has no axis.
 
     A shorter one of the two is filled up with zeros.
+
+    >>> b, a = check_sections([0.5, 0.5], [1.0])
+    >>> b, a
+    (tensor([[[0.5000, 0.5000]]]), tensor([[[1., 0.]]]))
     """
     pair, axes = [], 2 + time_varying
     for name, value in (("b", b), ("a", a)):

@@ -8,7 +8,107 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from course_lib.exercises.base import Exercise, Wrong, call, close, expect_tensor, number, pair
+from course_lib.exercises.base import (
+    Exercise,
+    Wrong,
+    call,
+    close,
+    expect_tensor,
+    name_the_slip,
+    number,
+    pair,
+    you_give,
+)
+
+
+def harmonics_from_one_cosine(cosine: Tensor, sine: Tensor, n_harmonics: int) -> Tensor:
+    """sin φ, sin 2φ, … sin Kφ from cos φ and sin φ alone, each from the two before it: (K, n)."""
+    rows = [torch.zeros_like(sine), sine]
+    for _ in range(n_harmonics - 1):
+        rows.append(2 * cosine * rows[-1] - rows[-2])
+    return torch.stack(rows[1:])
+
+
+def _judge_harmonics_from_one_cosine(answer: Any) -> str:
+    rng = np.random.default_rng(12)
+    for n_harmonics in (5, 12, 2, 1):
+        phase = torch.from_numpy(rng.uniform(-np.pi, np.pi, 50))
+        c, s = phase.cos(), phase.sin()
+        got = expect_tensor(call(answer, c, s, n_harmonics), (n_harmonics, 50))
+        k = torch.arange(1, n_harmonics + 1).unsqueeze(1)
+        if close(got, torch.sin(k * phase), 1e-9):
+            continue
+        name_the_slip(
+            got,
+            {
+                "these are the cosines; the recurrence is the same, but its first two rows are not.": (k * phase).cos(),
+                "one harmonic late: the first row should be sin φ, and yours is sin 0.": ((k - 1) * phase).sin(),
+                "the powers of a sine are no harmonics: each row comes from the two before it.": s**k,
+                "a factor of 2 is missing: it is twice the cosine that is multiplied with.": _chain(c, s, k, two=1),
+                "the row before the last is to be subtracted, and you add it.": _chain(c, s, k, sign=1),
+                "before sin φ comes sin 0, which is 0; yours begins with something else.": _chain(c, s, k, zero=c),
+                "this sine was made from the new cosine: compute both from the old pair, then replace.": (
+                    _from_the_new_cosine(c, s, n_harmonics)
+                ),
+            },
+            1e-9,
+        )
+        raise Wrong(f"with K = {n_harmonics} the rows are not sin φ … sin {n_harmonics}φ.")
+    # Half as large, the pair lies on no unit circle, where products give one thing and the sine of an angle another.
+    k, half = torch.arange(1, 13).unsqueeze(1), (c / 2, s / 2)
+    got = expect_tensor(call(answer, *half, 12), (12, 50)).abs()
+    if any(close(got, torch.sin(k * x).abs()) for x in (torch.atan2(s, c), torch.acos(c / 2), torch.asin(s / 2))):
+        raise Wrong("the rows are right, but you went back to the angle, and each of them costs a sine again.")
+    return "and no sine was computed."
+
+
+def _chain(c: Tensor, s: Tensor, k: Tensor, two: float = 2, sign: float = -1, zero: Tensor | float = 0.0) -> Tensor:
+    before, now, rows = zero + torch.zeros_like(s), s, [s]
+    for _ in range(len(k) - 1):
+        before, now = now, two * c * now + sign * before
+        rows.append(now)
+    return torch.stack(rows)
+
+
+def _from_the_new_cosine(cosine: Tensor, sine: Tensor, n_harmonics: int) -> Tensor:
+    c, s, rows = cosine, sine, [sine]
+    for _ in range(n_harmonics - 1):
+        c = c * cosine - s * sine
+        s = s * cosine + c * sine
+        rows.append(s)
+    return torch.stack(rows)
+
+
+def slope_by_phase(amplitudes: Tensor, phase: Tensor) -> Tensor:
+    """By how much each sample of Σ_k A_k sin kφ grows with its phase: (n,)."""
+    k = torch.arange(1, len(amplitudes) + 1).unsqueeze(1)
+    return (k * amplitudes.unsqueeze(1) * torch.cos(k * phase)).sum(0)
+
+
+def _judge_slope_by_phase(answer: Any) -> str:
+    rng = np.random.default_rng(13)
+    for n_harmonics in (2, 3, 9):
+        a = torch.from_numpy(rng.uniform(0.2, 1.0, n_harmonics))
+        phase = torch.from_numpy(rng.uniform(-np.pi, np.pi, 40)).requires_grad_()
+        k = torch.arange(1, n_harmonics + 1).unsqueeze(1)
+        (oracle,) = torch.autograd.grad((a.unsqueeze(1) * torch.sin(k * phase)).sum(), phase)
+        phase = phase.detach()
+        got = expect_tensor(call(answer, a, phase), (40,))
+        if close(got, oracle):
+            continue
+        cosines, a = torch.cos(k * phase), a.unsqueeze(1)
+        name_the_slip(
+            got,
+            {
+                "k is missing: harmonic k turns k times as far when the phase moves.": (a * cosines).sum(0),
+                "these are sines; the slope of a sine is a cosine.": (k * a * torch.sin(k * phase)).sum(0),
+                "the sign is wrong: the slope of sin is cos, without a minus.": -oracle,
+                "harmonics count from 1, and yours from 0.": ((k - 1) * a * torch.cos((k - 1) * phase)).sum(0),
+                "the sum over the harmonics is divided by their number.": oracle / n_harmonics,
+            },
+        )
+        raise Wrong(f"with {n_harmonics} harmonics, {you_give(got, oracle)}.")
+    return "the backward pass needs no more than this and a running sum."
 
 
 def split_harmonic(k: int, h: int) -> tuple[int, int]:
@@ -38,41 +138,31 @@ def _judge_split_harmonic(answer: Any) -> str:
     return "every k has exactly one such pair."
 
 
-def all_harmonics(cosine: Tensor, sine: Tensor, n_harmonics: int) -> Tensor:
-    """sin φ, sin 2φ, … sin Kφ from cos φ and sin φ alone: (K, n)."""
-    c, s, rows = cosine, sine, [sine]
-    for _ in range(n_harmonics - 1):
-        c, s = c * cosine - s * sine, s * cosine + c * sine
-        rows.append(s)
-    return torch.stack(rows)
-
-
-def _judge_all_harmonics(answer: Any) -> str:
-    rng = np.random.default_rng(12)
-    for n_harmonics in (1, 2, 5, 12):
-        phase = torch.from_numpy(rng.uniform(-np.pi, np.pi, 50))
-        got = expect_tensor(call(answer, phase.cos(), phase.sin(), n_harmonics), (n_harmonics, 50))
-        k = torch.arange(1, n_harmonics + 1).unsqueeze(1)
-        oracle = (torch.exp(1j * k * phase)).imag
-        if close(got, oracle, 1e-9):
-            continue
-        if close(got, torch.cos(k * phase), 1e-9):
-            raise Wrong("these are the cosines; keep the other half of each power.")
-        if close(got, torch.sin((k - 1) * phase), 1e-9):
-            raise Wrong("one harmonic late: the first row should be sin φ, and yours is sin 0.")
-        if close(got, torch.sin(phase) ** k, 1e-9):
-            raise Wrong("the powers of a sine are no harmonics: it is (cos φ + i sin φ) that is to be raised.")
-        if n_harmonics > 1 and close(got[1], torch.sin(phase) * (torch.cos(phase) + torch.cos(2 * phase)), 1e-9):
-            raise Wrong(
-                "the sine of this step was made from the new cosine: compute both from the old pair, then replace."
-            )
-        raise Wrong(f"with K = {n_harmonics} the rows are not sin φ … sin {n_harmonics}φ.")
-    return "and not one sine was computed."
-
-
 EXERCISES = [
     Exercise(
         "making_it_fast-1",
+        _judge_harmonics_from_one_cosine,
+        (
+            "sin 2φ = 2 cos φ · sin φ − sin 0: begin with the rows 0 and sin φ, and leave the first out at the end.",
+            "Each new row is 2 · cosine · (the last row) − (the row before the last).",
+        ),
+        harmonics_from_one_cosine,
+        "One multiplication by 2 cos φ and one subtraction a harmonic. Rounding errors add up along this chain: the "
+        "library computes it in double precision and begins anew from the phase every 128 harmonics.",
+    ),
+    Exercise(
+        "making_it_fast-2",
+        _judge_slope_by_phase,
+        (
+            "Differentiate one harmonic: A sin kφ by φ. What does the chain rule put in front?",
+            "k · A_k · cos kφ, summed over the harmonics: other amplitudes, a quarter of a turn on.",
+        ),
+        slope_by_phase,
+        "The slope is a sum of harmonics like the sound itself, with k·A_k for amplitudes and cosines for sines. "
+        "So the loop that makes the sound makes its gradient too.",
+    ),
+    Exercise(
+        "making_it_fast-3",
         _judge_split_harmonic,
         (
             "Rounding k / Q to the nearest whole number gives p; Q is odd, so there is never a tie.",
@@ -81,39 +171,27 @@ EXERCISES = [
         split_harmonic,
         "Adding h before the floor division turns it into rounding, so what is left lies from −h to h.",
     ),
-    Exercise(
-        "making_it_fast-2",
-        _judge_all_harmonics,
-        (
-            "z^(k+1) = z^k · z, and a product of complex numbers is four real products.",
-            "cos (k+1)φ = cos kφ cos φ − sin kφ sin φ; sin (k+1)φ = sin kφ cos φ + cos kφ sin φ. Replace both at once.",
-        ),
-        all_harmonics,
-        "One complex multiplication a harmonic. Rounding errors add up along this chain, though: the library goes by "
-        "doubling, and starts its giant steps from an exact phase.",
-    ),
 ]
-
-
-def _late_cosine(cosine: Tensor, sine: Tensor, n_harmonics: int) -> Tensor:
-    c, s, rows = cosine, sine, [sine]
-    for _ in range(n_harmonics - 1):
-        c = c * cosine - s * sine
-        s = s * cosine + c * sine
-        rows.append(s)
-    return torch.stack(rows)
-
 
 MISTAKES = {
     "making_it_fast-1": [
-        (lambda k, h: divmod(k, 2 * h + 1), "is no baby step"),
-        (lambda k, h: ((k + h) // (2 * h), k - 2 * h * ((k + h) // (2 * h))), "Q is 2h + 1"),
-        (lambda k, h: split_harmonic(k, h)[::-1], "changed places"),
-    ],
-    "making_it_fast-2": [
         (lambda c, s, n: torch.stack([s**k for k in range(1, n + 1)]), "powers of a sine"),
         (lambda c, s, n: torch.stack([torch.cos(k * torch.atan2(s, c)) for k in range(1, n + 1)]), "the cosines"),
         (lambda c, s, n: torch.stack([torch.sin(k * torch.atan2(s, c)) for k in range(n)]), "one harmonic late"),
-        (lambda c, s, n: _late_cosine(c, s, n), "both from the old pair"),
+        (lambda c, s, n: torch.stack([torch.sin(k * torch.atan2(s, c)) for k in range(1, n + 1)]), "to the angle"),
+        (lambda c, s, n: _from_the_new_cosine(c, s, n), "both from the old pair"),
+        (lambda c, s, n: _chain(c, s, torch.arange(n), two=1), "factor of 2 is missing"),
+        (lambda c, s, n: _chain(c, s, torch.arange(n), sign=1), "you add it"),
+        (lambda c, s, n: _chain(c, s, torch.arange(n), zero=c), "comes sin 0"),
+    ],
+    "making_it_fast-2": [
+        (lambda a, p: sum(x * torch.cos(k * p) for k, x in enumerate(a, 1)), "k is missing"),
+        (lambda a, p: sum(k * x * torch.sin(k * p) for k, x in enumerate(a, 1)), "these are sines"),
+        (lambda a, p: sum(k * x * torch.cos(k * p) for k, x in enumerate(a)), "yours from 0"),
+    ],
+    "making_it_fast-3": [
+        (lambda k, h: divmod(k, 2 * h + 1), "is no baby step"),
+        (lambda k, h: ((k + h) // (2 * h), k - 2 * h * ((k + h) // (2 * h))), "Q is 2h + 1"),
+        (lambda k, h: split_harmonic(k, h)[::-1], "changed places"),
     ],
 }

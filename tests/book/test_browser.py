@@ -37,18 +37,16 @@ SWITCH = """async ([group, shortest]) => {
   };
   const seen = [];
   for (const i of [...inputs.keys(), 0]) {
-    let before = 0, seconds = 0;
     for (let tries = 0; tries < 200; tries++) {  // a short sound may be over before one looks
       if (!playing()) start.click();
-      before = now();
-      if (playing() && before > 0 && before < 0.8 * shortest) break;
-      if (before >= 0.8 * shortest) { strip.value = 0; strip.dispatchEvent(new Event('input')); }
+      const place = +strip.value;  // of the last frame
+      if (playing() && place > 0 && place < 0.8 * shortest) break;
+      if (place >= 0.8 * shortest) { strip.value = 0; strip.dispatchEvent(new Event('input')); }
       await new Promise(requestAnimationFrame);
     }
-    seconds -= performance.now() / 1000;
+    const before = now(), began = performance.now();
     inputs[i].click();
-    const after = +strip.value, tab = inputs.findIndex(e => e.checked);
-    seconds += performance.now() / 1000;
+    const after = +strip.value, tab = inputs.findIndex(e => e.checked), seconds = (performance.now() - began) / 1000;
     seen.push({ tab, wanted: i, before, after, seconds, playing: playing() });
   }
   return seen;
@@ -74,22 +72,82 @@ CUT_OFF = """selector => [...document.querySelectorAll(selector)].filter(e => {
 CODE, FORMULAS = "div.cell_input pre", "mjx-container[display='true']"
 
 
+# What a change of the page set in motion is drawn and at rest; some transitions never come to their end by themselves.
+DRAWN = """async () => {
+  const frame = () => new Promise(requestAnimationFrame);
+  await frame();
+  for (const a of document.getAnimations()) if (a instanceof CSSTransition) a.finish();
+  await frame();
+}"""
+
+# A contrast depends on nothing but a colour, what is behind it, a size and a weight. A chapter has some 2,000 words and
+# tokens with a dozen of them, and axe takes a few milliseconds for each: so in each section the first that is seen of
+# each kind stands for its twins, which are marked. Where a picture is behind it, or no plain colour, all are looked at.
+TWINS = """() => {
+  const behind = e => {
+    for (; e; e = e.parentElement) {
+      const { backgroundColor, backgroundImage, opacity, filter } = getComputedStyle(e);
+      if (backgroundImage !== 'none' || opacity !== '1' || filter !== 'none') return null;
+      if (backgroundColor.startsWith('rgb(')) return backgroundColor;
+      if (backgroundColor !== 'rgba(0, 0, 0, 0)') return null;
+    }
+    return 'page';
+  };
+  const inPage = ({ left, top, width, height }) => width && height && left + scrollX >= 0 && top + scrollY >= 0;
+  const seen = new Map();
+  for (const e of document.querySelectorAll('[data-twin]')) delete e.dataset.twin;
+  for (const e of document.querySelectorAll('body *')) {
+    if (!e.checkVisibility({ visibilityProperty: true }) || !inPage(e.getBoundingClientRect())) continue;
+    if (![...e.childNodes].some(n => n.nodeType === Node.TEXT_NODE && n.data.trim())) continue;
+    const section = e.closest('section, nav, aside, header, footer, dialog, .ddsp-live, .ddsp-listen');
+    const ground = behind(e);
+    if (!ground) continue;
+    if (!seen.has(section)) seen.set(section, new Set());
+    const style = getComputedStyle(e), all = seen.get(section);
+    const kind = [style.color, ground, style.fontSize, style.fontWeight, style.textShadow].join();
+    if (all.has(kind)) e.dataset.twin = '';
+    else all.add(kind);
+  }
+  axe.configure({ rules: [{ id: 'color-contrast', selector: ':not([data-twin])' }] });
+}"""
+
+
 @pytest.fixture(scope="module")
 def opened(new_page: Any, book_url: str, page_entry: Any) -> Iterator[Any]:
-    """Opens the page under test: `opened(width=…, theme=…)` → (page, watch); the same page if asked again."""
-    pages: dict[Any, Any] = {}
+    """The page under test, loaded once, as on a telephone; `opened(width)` → (page, watch), as wide as asked for."""
+    loaded: list[Any] = []
 
-    def open_it(width: int = 1200, theme: str = "light") -> tuple[Any, Any]:
-        if (width, theme) not in pages:
-            page, _ = pages[width, theme] = new_page(width=width, theme=theme)
+    def open_it(width: int = 1200) -> tuple[Any, Any]:
+        if not loaded:
+            page, watch = new_page(width=390)
             page.goto(f"{book_url}/{page_entry.name}.html", wait_until="load")
             page.evaluate("document.fonts.ready")
             page.evaluate("window.MathJax?.startup?.promise")  # equations are drawn after the page has loaded
-        return pages[width, theme]
+            loaded.extend((page, watch))
+        page, watch = loaded
+        widen(page, width)
+        return page, watch
 
     yield open_it
-    for page, _ in pages.values():
-        page.context.close()
+    if loaded:
+        loaded[0].context.close()
+
+
+def widen(page: Any, width: int) -> None:
+    if page.viewport_size["width"] != width:
+        page.set_viewport_size({"width": width, "height": 900})
+        page.evaluate(DRAWN)  # figures draw themselves anew
+
+
+def choose_theme(page: Any, theme: str) -> None:
+    """By the button that a reader has for it."""
+    for _ in range(3):
+        if page.evaluate("document.documentElement.dataset.mode") == theme:
+            break
+        page.click("button.theme-switch-button >> visible=true")
+    page.mouse.move(0, 0)  # its tooltip goes
+    page.evaluate(DRAWN)
+    assert page.evaluate("document.documentElement.dataset.theme") == theme
 
 
 def figures_of(page: Any) -> list[Any]:
@@ -129,8 +187,8 @@ def drags_over(page: Any, canvas: Any, done: Any) -> None:
 
 
 def test_loads_without_errors_or_the_network(opened: Any) -> None:
+    """What a script starts late may still fail: the tests below look at the errors again."""
     page, watch = opened()
-    page.wait_for_timeout(300)  # what a script starts late may still fail
     assert watch.errors == []
     assert watch.outside == []
     assert page.locator("article h1").count() == 1
@@ -146,15 +204,13 @@ def test_equations_are_drawn(opened: Any) -> None:
 
 def test_nothing_is_wider_than_the_page(opened: Any) -> None:
     page, _ = opened(width=390)
-    for width in (390, 768, 1400):
-        page.set_viewport_size({"width": width, "height": 900})
-        page.wait_for_timeout(100)  # figures draw themselves anew
-        assert page.evaluate(WIDER) == [], f"at {width} px"
-        if width == 390:
-            assert page.evaluate(CUT_OFF, FORMULAS) == [], "break the formula with \\begin{aligned}"
-    for width in (1280, 1400, 1920):
-        page.set_viewport_size({"width": width, "height": 900})
-        assert page.evaluate(CUT_OFF, CODE) == [], f"at {width} px; a line of a chapter has at most 88 characters"
+    assert page.evaluate(CUT_OFF, FORMULAS) == [], "break the formula with \\begin{aligned}"
+    for width in (390, 768, 1280, 1400, 1920):
+        widen(page, width)
+        if width in (390, 768, 1400):
+            assert page.evaluate(WIDER) == [], f"at {width} px"
+        if width >= 1280:
+            assert page.evaluate(CUT_OFF, CODE) == [], f"at {width} px; a line of a chapter has at most 88 characters"
 
 
 def test_axe_finds_nothing_serious(opened: Any) -> None:
@@ -162,29 +218,70 @@ def test_axe_finds_nothing_serious(opened: Any) -> None:
 
     The first two questions are answered, one rightly and one not, so that their explanations are looked at as well.
     """
-    from axe_playwright_python.sync_playwright import Axe
-
+    page, watch = opened()
     complaints = []
-    for theme, rules in (("light", None), ("dark", ["color-contrast", "link-in-text-block"])):
-        page, _ = opened(theme=theme)
-        assert page.evaluate("document.documentElement.dataset.theme") == theme
-        answers = [page.query_selector_all(f".ddsp-questions fieldset:nth-of-type({n}) input") for n in (1, 2)]
-        for inputs, mark in zip(answers, ("✓", "✗"), strict=True):
-            for radio in inputs:
-                radio.check()
-                if mark in page.inner_text(".ddsp-questions"):
-                    break
-        # No preload: axe would fetch style sheets again, from where they are not.
-        options = {"resultTypes": ["violations"], "preload": False, **({"runOnly": rules} if rules else {})}
+    answers = [page.query_selector_all(f".ddsp-questions fieldset:nth-of-type({n}) input") for n in (1, 2)]
+    for inputs, mark in zip(answers, ("✓", "✗"), strict=True):
+        for radio in inputs:
+            radio.check()
+            if mark in page.inner_text(".ddsp-questions"):
+                break
+    for theme, rules in (("dark", ["color-contrast", "link-in-text-block"]), ("light", None)):
+        choose_theme(page, theme)
         complaints += [
             f"{theme}, {v['impact']} {v['id']}: {node['target']} {node['html'][:160]} – {node['failureSummary']}"
-            for v in Axe().run(page, {"exclude": ["mjx-container"]}, options).response["violations"]
+            for v in violations(page, rules)
             if v["impact"] in SERIOUS
             for node in v["nodes"][:3]
         ]
-        if answers[0]:
-            page.click(".ddsp-questions button")
+    if answers[0]:
+        page.click(".ddsp-questions button")
     assert complaints == []
+    assert watch.errors == [] and watch.outside == []
+
+
+def violations(page: Any, rules: list[str] | None = None) -> list[dict[str, Any]]:
+    """What axe finds on the page, by some of its rules or by all."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(Axe().axe_script)
+    page.evaluate(TWINS)
+    # No preload: axe would fetch style sheets again, from where they are not.
+    options = {"resultTypes": ["violations"], "preload": False, **({"runOnly": rules} if rules else {})}
+    return page.evaluate("options => axe.run({ exclude: ['mjx-container'] }, options)", options)["violations"]
+
+
+# --- Once, not for each page --------------------------------------------------------------------------------------
+
+
+def test_a_pale_word_among_a_thousand_is_found(new_page: Any) -> None:
+    """Twins stand for one another only where they look alike: on the same ground, in the same section."""
+    words = "<span>word</span> " * 300
+    pale = "<i style='color: #ccc'>pale</i> <i style='color: #ccc'>its twin</i>"
+    sections = (
+        f"<section>{words}{pale}</section>",
+        f"<section>{words}{pale}</section>",
+        f"<section style='color: #ccc'>{words}<b style='background: #333'>light on dark</b></section>",
+        f"<section style='background: #777'>{words}<div style='opacity: 0.3'>faint</div></section>",
+        f"<section>{words}<div style='visibility: hidden; color: #ccc'>unseen</div><p>seen</p></section>",
+    )
+    page, _ = new_page()
+    page.set_content(f"<!doctype html><html lang='en'><title>t</title><main>{''.join(sections)}</main></html>")
+    (found,) = violations(page, ["color-contrast"])
+    assert [re.sub("<[^>]+>", "", node["html"])[:5] for node in found["nodes"]] == ["pale", "pale", "word", "faint"]
+    assert page.locator("[data-twin]").count() > 1400
+    page.context.close()
+
+
+def test_a_page_begins_in_the_dark(new_page: Any, book_url: str) -> None:
+    """Every page is switched between the two; here one begins so, as by a choice that the reader has made before."""
+    page, watch = new_page(theme="dark")
+    page.goto(f"{book_url}/book/first_steps/gain.html", wait_until="load")
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+    assert figures_of(page)[0].evaluate("e => getComputedStyle(e).colorScheme") == "dark"
+    assert watch.errors == [] and watch.outside == []
+    page.context.close()
 
 
 # --- Live figures and players -------------------------------------------------------------------------------------

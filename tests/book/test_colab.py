@@ -22,6 +22,7 @@ import pytest
 from filelock import FileLock
 
 import course
+from tests.helpers.kernel import failures
 from tests.helpers.submissions import filled
 from tools import address
 
@@ -62,10 +63,8 @@ sys.addaudithook(refuse)
 """
 
 
-def run_as_in_colab(
-    notebook: Path, wheel: Path, tmp_path: Path, installed: Path | None = None
-) -> subprocess.CompletedProcess[str]:
-    """Copy one notebook into an empty folder and run its cells under nbval, which also sees errors of widgets.
+def failures_in_colab(notebook: Path, wheel: Path, tmp_path: Path, installed: Path | None = None) -> list[str]:
+    """Copy one notebook into an empty folder, run its cells in a kernel of the stand-in, return what fails.
 
     installed: a folder that has course_lib already; without it the set-up cell installs the wheel into its own.
     """
@@ -85,10 +84,8 @@ def run_as_in_colab(
     }
     for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR", "MPLCONFIGDIR"):
         variables[name] = str(tmp_path / name.lower())
-    inside = {k: v for k, v in course.environment().items() if not k.startswith("PYTEST")} | variables
-    command = [course.python_of(course.COLAB), "-m", "pytest", "--nbval-lax", "--nbval-current-env", "-q"]
-    command += ["-p", "no:cacheprovider", "-c", os.devnull, "--rootdir", str(folder), "chapter.ipynb"]
-    return subprocess.run(command, cwd=folder, env=inside, capture_output=True, text=True, errors="replace")
+    python, inside = course.python_of(course.COLAB), course.environment() | variables
+    return failures(folder / "chapter.ipynb", python, inside, tmp_path)
 
 
 @pytest.fixture(scope="session")
@@ -116,8 +113,7 @@ def test_the_stand_in_is_what_it_says(untouched: dict[str, str]) -> None:
 
 def test_chapter(chapter: Any, tmp_path: Path, installed: Path, untouched: dict[str, str]) -> None:
     """Each chapter runs. The set-up cell finds course_lib and installs nothing: it could not even find the source."""
-    done = run_as_in_colab(chapter.source, tmp_path / "nowhere.whl", tmp_path, installed)
-    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
+    assert failures_in_colab(chapter.source, tmp_path / "nowhere.whl", tmp_path, installed) == []
     assert list((tmp_path / "site").iterdir()) == []
     assert json.loads(ask(VERSIONS)) == untouched
 
@@ -126,22 +122,20 @@ def test_the_setup_cell_installs_the_library_and_nothing_else(
     toc: list[Any], wheel: Path, tmp_path: Path, untouched: dict[str, str]
 ) -> None:
     """One chapter without course_lib stands for all: test_structure.py holds that they begin with the same cell."""
-    done = run_as_in_colab(toc[0].source, wheel, tmp_path)
-    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
+    assert failures_in_colab(toc[0].source, wheel, tmp_path) == []
     assert {path.name.split("-")[0] for path in (tmp_path / "site").iterdir()} == {"course_lib", "ddsp_course"}
     assert json.loads(ask(VERSIONS)) == untouched
 
 
 @pytest.mark.parametrize("name", ASSIGNMENTS)
-def test_assignment(name: str, wheel: Path, tmp_path: Path) -> None:
-    """A released assignment with its answers filled in."""
+def test_assignment(name: str, tmp_path: Path, installed: Path) -> None:
+    """A released assignment with its answers filled in. It begins with the set-up cell too (tests/grading)."""
     release = [sys.executable, "-m", "course_lib", "assignments", "release", str(tmp_path), "--assignment", name]
     subprocess.run(release, cwd=course.ROOT, check=True, capture_output=True)
     path = tmp_path / name / f"{name}.ipynb"
     notebook = filled(json.loads(path.read_text(encoding="utf-8")), RIGHT_ANSWERS[name])
     path.write_text(json.dumps(notebook), encoding="utf-8")
-    done = run_as_in_colab(path, wheel, tmp_path)
-    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
+    assert failures_in_colab(path, tmp_path / "nowhere.whl", tmp_path, installed) == []
 
 
 def widgets_used() -> dict[str, set[str]]:
@@ -206,28 +200,29 @@ def test_a_gpu_is_used_where_there_is_one_and_never_needed(monkeypatch: pytest.M
 def test_a_chapter_that_needs_the_network_fails(source: str, tmp_path: Path, installed: Path) -> None:
     cells = [nbformat.v4.new_code_cell(text) for text in (address.setup_cell(), source)]
     nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "bad.ipynb")
-    done = run_as_in_colab(tmp_path / "bad.ipynb", tmp_path / "nowhere.whl", tmp_path, installed)
-    assert done.returncode == 1 and "no network here: example.org" in done.stdout, done.stdout[-3000:]
+    (failed,) = failures_in_colab(tmp_path / "bad.ipynb", tmp_path / "nowhere.whl", tmp_path, installed)
+    assert "no network here: example.org" in failed
 
 
 @pytest.mark.parametrize(
     "source, told",
     [
         ("import a_package_that_colab_lacks", "ModuleNotFoundError"),
+        ("import os\nos._exit(3)", "died"),
         ("import ipywidgets as w\nw.interact(lambda x: 1 / 0, x=(1, 2))", "ZeroDivisionError"),
     ],
 )
-def test_a_bad_chapter_fails(source: str, told: str, wheel: Path, tmp_path: Path) -> None:
+def test_a_bad_chapter_fails(source: str, told: str, tmp_path: Path, installed: Path) -> None:
     cells = [nbformat.v4.new_code_cell(text) for text in (address.setup_cell(), source)]
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
     nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), tmp_path / "bad.ipynb")
-    done = run_as_in_colab(tmp_path / "bad.ipynb", wheel, tmp_path)
-    assert done.returncode == 1 and told in done.stdout and "1 failed, 1 passed" in done.stdout, done.stdout[-3000:]
+    (failed,) = failures_in_colab(tmp_path / "bad.ipynb", tmp_path / "nowhere.whl", tmp_path, installed)
+    assert told in failed
 
 
 def test_without_a_source_the_setup_cell_fails(tmp_path: Path) -> None:
     nbformat.write(
         nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(address.setup_cell())]), tmp_path / "bad.ipynb"
     )
-    done = run_as_in_colab(tmp_path / "bad.ipynb", tmp_path / "no-such-0.1.0-py3-none-any.whl", tmp_path)
-    assert done.returncode == 1 and "CalledProcessError" in done.stdout
+    (failed,) = failures_in_colab(tmp_path / "bad.ipynb", tmp_path / "no-such-0.1.0-py3-none-any.whl", tmp_path)
+    assert "CalledProcessError" in failed

@@ -133,7 +133,7 @@ FACTORS = {
     "many_sines-3": 1.02,
     "noise-1": 1.05,
 }
-ONE_MORE = {"decoder-3", "harmonic-1", "making_it_fast-1", "playing-1", "sinusoidal_modelling-2", "transfer-1"}
+ONE_MORE = {"decoder-3", "harmonic-1", "making_it_fast-3", "playing-1", "sinusoidal_modelling-2", "transfer-1"}
 
 
 def off(name, value):

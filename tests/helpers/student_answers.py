@@ -301,14 +301,19 @@ RIGHT |= {
         lambda a, p, n, r: torch.sqrt(torch.tensor(6 * p / a**2 / n**3)) * r / math.pi,
         lambda a, p, n, r: np.float32(math.sqrt(6 * p / n) * r / (math.pi * a * n)),
     ],
-    "making_it_fast-1": [
+    "making_it_fast-3": [
         lambda k, h: [round(k / (2 * h + 1)), k - (2 * h + 1) * round(k / (2 * h + 1))],
         lambda k, h: np.array([(k + h) // (2 * h + 1), (k + h) % (2 * h + 1) - h]),
         lambda k, h: (torch.tensor(float((k + h) // (2 * h + 1))), np.int64((k + h) % (2 * h + 1) - h)),
     ],
-    "making_it_fast-2": [
+    "making_it_fast-1": [
         lambda c, s, n: [(torch.complex(c.float(), s.float()) ** k).imag for k in range(1, n + 1)],
         lambda c, s, n: np.array([((c.numpy() + 1j * s.numpy()) ** k).imag for k in range(1, n + 1)]),
+        lambda c, s, n: recurrence(c.float(), s.float(), n),
+    ],
+    "making_it_fast-2": [
+        lambda a, p: [float(sum(k * x * math.cos(k * f) for k, x in enumerate(a, 1))) for f in p],
+        lambda a, p: np.arange(1, len(a) + 1) * a.numpy() @ np.cos(np.outer(np.arange(1, len(a) + 1), p.numpy())),
     ],
     "additive-1": [
         lambda f, n, b: [k * f * math.sqrt(1 + b * k * k) for k in range(1, n + 1)],
@@ -437,15 +442,25 @@ SLIPS |= {
         (lambda a, p, n, r: math.sqrt(24 * p**2 / (a**2 * n**3)) * r / 2 / math.pi, "σ² is given"),
         (lambda a, p, n, r: math.sqrt(12 * p / (a**2 * n**3)) * r / 2 / math.pi, "one half"),
     ],
-    "making_it_fast-1": [
+    "making_it_fast-3": [
         (lambda k, h: (k / (2 * h + 1), 0), "whole numbers"),
         (lambda k, h: k, "two whole numbers"),
         (lambda k, h: (k // (2 * h + 1), k % (2 * h + 1)), "no baby step"),
     ],
-    "making_it_fast-2": [
+    "making_it_fast-1": [
         (lambda c, s, n: torch.stack([((c + 1j * s) ** k).real for k in range(1, n + 1)]), "the cosines"),
         (lambda c, s, n: torch.stack([((c + 1j * s) ** k).imag for k in range(1, n + 1)]).T, "transposed"),
         (lambda c, s, n: one_after_the_other(c, s, n), "both from the old pair"),
+        (
+            lambda c, s, n: np.stack([np.sin(k * np.arctan2(s.numpy(), c.numpy())) for k in range(1, n + 1)]),
+            "the angle",
+        ),
+        (lambda c, s, n: [s.sign() * torch.sin(k * torch.acos(c)) for k in range(1, n + 1)], "the angle"),
+    ],
+    "making_it_fast-2": [
+        (lambda a, p: sum(x * np.cos(k * p.numpy()) for k, x in enumerate(a.numpy(), 1)), "k is missing"),
+        (lambda a, p: -sum(k * x * torch.cos(k * p) for k, x in enumerate(a, 1)), "without a minus"),
+        (lambda a, p: sum(k * x * torch.cos(k * p) for k, x in enumerate(a, 1)) / len(a), "divided by their number"),
     ],
     "additive-1": [
         (lambda f, n, b: [k * f * math.sqrt(1 + b * k * k) for k in range(n)], "start at 1"),
@@ -497,6 +512,14 @@ SLIPS |= {
         (lambda p: 10 * torch.log10(p.log().mean(-1).exp() / p.mean(-1)), "decibels"),
     ],
 }
+
+
+def recurrence(cosine, sine, n):
+    before, now, rows = 0 * sine, sine, []
+    for _ in range(n):
+        rows.append(now)
+        before, now = now, 2 * cosine * now - before
+    return rows
 
 
 def one_after_the_other(cosine, sine, n):

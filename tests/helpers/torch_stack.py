@@ -151,8 +151,8 @@ def check_compile(case: Case, backend: str = "aot_eager") -> None:
     same(ours, theirs, rtol=1e-9, atol=1e-9)
     assert [x.requires_grad for x in ours] == [x.requires_grad for x in theirs]
     for sounds in (ours, theirs):
-        real = [torch.view_as_real(x) if x.is_complex() else x for x in sounds]
-        parts = [((i + 1) * torch.sin(x)).sum() for i, x in enumerate(real) if x.requires_grad]
+        sounds = [torch.view_as_real(x) if x.is_complex() else x for x in sounds]
+        parts = [((i + 1) * torch.sin(x)).sum() for i, x in enumerate(sounds) if x.requires_grad]
         if parts:
             torch.stack(parts).sum().backward()
     for a, b in zip(leaves, plain, strict=True):

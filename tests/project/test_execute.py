@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import io
 import json
 from pathlib import Path
@@ -32,6 +33,8 @@ def chapter(path: Path, *sources: str) -> Path:
 def test_two_runs_store_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("COURSE_PROGRESS", "OMP_NUM_THREADS"):
         monkeypatch.setenv(name, "9")
+    # Now and then nbclient misses the end of the cell with widgets; two minutes would then be waited for it.
+    monkeypatch.setattr(execute, "execute", functools.partial(execute.execute, timeout=15))
     path = chapter(tmp_path / "a.ipynb", *CELLS)
     assert execute.main([str(path)]) == 0
     first = path.read_bytes()

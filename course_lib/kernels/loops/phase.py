@@ -97,7 +97,8 @@ def frame_starts(f: NDArray, n_samples: int, rate: float, turns: float, starts: 
             move = np.int64((step - math.floor(step)) * TURN)
             rest = move if this == 0 and offset == 0 else np.int64(0)
             starts[row, i, p] = ((ticks - rest) & (TURN - 1)) / TURN + turns
-            ticks += move * length + np.int64(bend * TURN) * (length * (length - 1) // 2) - rest
+            bow = np.int64((bend - np.trunc(bend)) * TURN)
+            ticks += move * length + bow * (length * (length - 1) // 2) - rest
 
 
 @Loop
