@@ -58,15 +58,11 @@ CASES = [
     Case("fir_filter even", lambda x, m: cl.fir_filter(x, m, time_varying=True), (AUDIO, MOVING)),
     Case("fir_filter uneven", lambda x, m: cl.fir_filter(x, m, time_varying=True), (AUDIO, UNEVEN)),
     Case("zero_phase_response", cl.zero_phase_response, (BANDS,)),
-<<<<<<< HEAD
-    Case("lowpass_response", lambda f, at: cl.lowpass_response(f, frequencies_hz=at), (HZ, rand(5, high=8000.0))),
-=======
     Case(
         "lowpass_response",
         lambda cutoff, f: cl.lowpass_response(cutoff, frequencies_hz=f),
         (HZ, rand(5, high=8000.0)),
     ),
->>>>>>> main
     Case("apply_response", cl.apply_response, (AUDIO, rand(61))),
     Case("lowpass", lambda x, f: cl.lowpass(x, f, sample_rate=SR), (AUDIO, HZ[:2])),
     Case("fft_convolve", cl.fft_convolve, (AUDIO, TAPS)),
