@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,11 +23,21 @@ Piece = tuple[int, int, int]
 
 
 class Loops(NamedTuple):
-    """The loops of one kind of sum: sound, gradients by the amplitudes, what the frequencies' gradient needs."""
+    """The loops of one kind of sum: sound, gradients by the amplitudes, and in two steps by the frequencies."""
 
+    starts: Callable[..., None]
     sound: Callable[..., None]
     transpose: Callable[..., None]
     moments: Callable[..., None]
+    frequencies: Callable[..., None]
+
+
+@functools.cache
+def _loops(kind: str) -> Loops:
+    """Those of `kernels/loops/<kind>.py`, and with them Numba."""
+    phase, sums = (import_module(f"course_lib.kernels.loops.{name}") for name in ("phase", kind))
+    sound, transpose, moments = (getattr(sums, f"{kind}_{what}") for what in ("sum", "transpose", "moments"))
+    return Loops(phase.frame_starts, sound, transpose, moments, phase.frequency_gradient)
 
 
 def harmonic_sum(
@@ -95,16 +106,14 @@ class _HarmonicSum(torch.autograd.Function):
     def forward(
         ctx: Any, f: Tensor, a: Tensor, d: Tensor, n_samples: int, rate: float, turns: float, mask: bool, formula: Any
     ) -> Tensor:
-        from course_lib.kernels.loops import harmonic
-
         ctx.save_for_backward(f, a, d)
         ctx.formula, ctx.rate = formula, rate
-        ctx.loops = Loops(harmonic.harmonic_sum, harmonic.harmonic_transpose, harmonic.harmonic_moments)
+        ctx.loops = _loops("harmonic")
         levels = _array(a)[..., None] * _array(d)
         pitch = _array(f)[..., None]
         ctx.heard = None
-        if mask or pitch.min() == 0:
-            top = rate / 2 if mask else np.inf
+        top = rate / 2 if mask else np.inf
+        if not (pitch.min() > 0 and pitch.max() * levels.shape[-1] < top):
             ctx.heard = (pitch > 0) & (pitch * np.arange(1, levels.shape[-1] + 1, dtype=pitch.dtype) < top)
             levels *= ctx.heard
         ctx.levels, ctx.frequencies = _rows(levels), _rows(pitch.astype(np.float64))
@@ -135,11 +144,9 @@ class _PartialsSum(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, f: Tensor, a: Tensor, n_samples: int, rate: float, formula: Any) -> Tensor:
-        from course_lib.kernels.loops import partials
-
         ctx.save_for_backward(f, a)
         ctx.formula, ctx.rate = formula, rate
-        ctx.loops = Loops(partials.partials_sum, partials.partials_transpose, partials.partials_moments)
+        ctx.loops = _loops("partials")
         ctx.levels, ctx.frequencies = _rows(_array(a)), _rows(_array(f).astype(np.float64))
         ctx.starts, sound = _make(ctx.loops, ctx.frequencies, ctx.levels, n_samples, rate, 0.0)
         return torch.from_numpy(sound).view(*f.shape[:-2], n_samples)
@@ -158,10 +165,8 @@ def _make(
     loops: Loops, f: NDArray, levels: NDArray, n_samples: int, rate: float, turns: float
 ) -> tuple[NDArray, NDArray]:
     """Phases at which the frames start, and the sound (rows, n_samples)."""
-    from course_lib.kernels.loops.phase import frame_starts
-
     starts, (rows, n_frames, n_partials) = np.empty_like(f), levels.shape
-    frame_starts(f, n_samples, rate, turns, starts)
+    loops.starts(f, n_samples, rate, turns, starts)
     sound = np.empty((rows, n_samples), levels.dtype)
     products = rows * n_samples * n_partials
 
@@ -174,8 +179,6 @@ def _make(
 
 def _way_back(ctx: Any, grad: Tensor, need_f: bool, need_levels: bool) -> tuple[NDArray | None, NDArray | None]:
     """Gradients by the frequencies (rows, n_frames, 1 or P) and by the amplitudes (rows, n_frames, P), if needed."""
-    from course_lib.kernels.loops.phase import frequency_gradient
-
     loops, f, starts, levels, rate = ctx.loops, ctx.frequencies, ctx.starts, ctx.levels, ctx.rate
     rows, n_frames, n_partials = levels.shape
     sound = _array(grad).reshape(rows, -1)
@@ -189,7 +192,7 @@ def _way_back(ctx: Any, grad: Tensor, need_f: bool, need_levels: bool) -> tuple[
             loops.moments(f, starts, levels, sound, rate, *piece, moments)
 
         each(slopes, parts, products)
-        frequency_gradient(f, moments, sound.shape[1], rate, by_f)
+        loops.frequencies(f, moments, sound.shape[1], rate, by_f)
     if need_levels:
         gradient = by_levels = np.zeros_like(levels)
         carries = {piece: np.zeros(n_partials, levels.dtype) for piece in parts}
