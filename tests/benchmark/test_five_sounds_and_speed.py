@@ -134,4 +134,5 @@ def test_the_stored_speed_is_complete_and_on_the_right_side():
                 assert not auto["peak_mb"] > usual["peak_mb"]
         assert min(result["snr_db"]["auto"]) >= 125
         assert result["additive"]["auto"] < result["additive"]["reference"] / 6
-        assert result["first_calls_s"]["import"] <= 0.1 and result["first_calls_s"]["first call, warm"] <= 1
+        first = result["first_calls_s"]
+        assert first["import"] <= 0.1 and first["first call, warm"] < first["first call, cold"] / 3
