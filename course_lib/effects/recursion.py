@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal, get_args, overload
 
 import torch
@@ -91,14 +92,15 @@ def filter_recursively(
     # On another device the loop has the CPU do it: a step for each sample is the last thing a GPU is good at.
     home = x.device
     device, run = (torch.device("cpu"), recursion) if kernel and method != "reference" else (home, recursion_reference)
+    rows = math.prod(leading)
     numerator, denominator = (
-        (c / denominator[..., :1]).to(device, torch.float64).expand(*leading, -1, -1, -1).reshape(-1, *c.shape[-3:])
+        (c / denominator[..., :1]).to(device, torch.float64).expand(*leading, -1, -1, -1).reshape(rows, *c.shape[-3:])
         for c in (numerator, denominator)
     )
     if past is None:
         past = torch.zeros((), dtype=torch.float64, device=device).expand(*leading, n_sections + 1, order)
-    past = past.to(device, torch.float64).expand(*leading, -1, -1).reshape(-1, n_sections + 1, order)
-    y = x.to(device, torch.float64).expand(*leading, n).reshape(-1, n)
+    past = past.to(device, torch.float64).expand(*leading, -1, -1).reshape(rows, n_sections + 1, order)
+    y = x.to(device, torch.float64).expand(*leading, n).reshape(rows, n)
     y, left = torch.cat([past[:, 0], y], -1), []
     for s in range(n_sections):
         left.append(y[:, n:])

@@ -16,7 +16,8 @@ from tests.helpers.torch_stack import Case, check, every, rand
 SR = 16_000
 SIZES = (32, 8)
 P, T = rand(2, 3, 50, low=-0.5, high=0.5)
-FIXED = {dtype: cl.MultiscaleSpectralLoss(T.to(dtype), SIZES) for dtype in (torch.float16, torch.bfloat16, T.dtype)}
+PRECISIONS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+FIXED = {dtype: cl.MultiscaleSpectralLoss(T.to(dtype), SIZES) for dtype in PRECISIONS}
 
 LOSSES = {
     "waveform_l1": cl.waveform_l1,
