@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -229,33 +230,33 @@ def harmonic_synth(
     """
     rate = check_sample_rate(sample_rate)
     n_samples = check_count(n_samples, "n_samples")
-    f0, d = _check_pair(f0_hz, distribution, rate, values=False)
-    a = _check_amplitude(amplitude, f0, "amplitude", values=False)
-    shares = a.unsqueeze(-1) * d
-    if is_eager(shares) and not math.isfinite(float(shares.detach().sum())):  # one look at all, then a close one
-        check_finite(a, "amplitude"), check_finite(d, "distribution")
-    if not mask and is_eager(f0, shares):
+    f0, d = _check_pair(f0_hz, distribution, rate)
+    a = _check_amplitude(amplitude, f0, "amplitude")
+    if not mask and is_eager(f0, a, d):
         too_high = f0.detach() > rate / 2
-        if bool(too_high.any()) and bool((too_high & (shares.detach() != 0).any(-1)).any()):
+        if bool(too_high.any()) and bool((too_high & (a.detach().unsqueeze(-1) * d.detach() != 0).any(-1)).any()):
             raise ValueError(
                 f"f0_hz must not exceed Nyquist, sample_rate / 2 = {rate / 2:g} Hz, where there is sound; "
                 f"got {f0.detach().max().item():g} Hz. Lower it, raise the sample rate, or leave mask=True"
             )
-    shares = _mask(shares, f0, rate) if mask else shares * (f0 > 0).unsqueeze(-1)
-    way = choose(method, n_samples * (shares.numel() // shares.shape[-2]), f0, shares)
+    way = choose(method, n_samples * max(f0.numel(), a.numel()) // f0.shape[-1] * d.shape[-1], f0, a, d)
 
-    def formula(f0: Tensor, shares: Tensor) -> Tensor:
-        return harmonic_sum_reference(f0, shares, n_samples=n_samples, sample_rate=rate, turns=turns)
+    def with_shares(add_up: Callable[..., Tensor]) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
+        def run(f0: Tensor, a: Tensor, d: Tensor) -> Tensor:
+            shares = a.unsqueeze(-1) * d
+            shares = _mask(shares, f0, rate) if mask else shares * (f0 > 0).unsqueeze(-1)
+            return add_up(f0, shares, n_samples=n_samples, sample_rate=rate, turns=turns)
 
+        return run
+
+    formula = with_shares(harmonic_sum_reference)
     if way == "reference":
-        return formula(f0, shares)
+        return formula(f0, a, d)
     if way == "kernel":
-        return sums.harmonic_sum(f0, shares, n_samples=n_samples, sample_rate=rate, turns=turns, formula=formula)
-
-    def fast(f0: Tensor, shares: Tensor) -> Tensor:
-        return giant_steps.harmonic_sum(f0, shares, n_samples=n_samples, sample_rate=rate, turns=turns)
-
-    return with_formula(fast, formula, f0, shares)
+        return sums.harmonic_sum(
+            f0, a, d, n_samples=n_samples, sample_rate=rate, turns=turns, mask=mask, formula=formula
+        )
+    return with_formula(with_shares(giant_steps.harmonic_sum), formula, f0, a, d)
 
 
 def harmonic_sum_reference(
@@ -327,13 +328,11 @@ class HarmonicSynth(nn.Module):
 
 
 def _check_pair(
-    f0_hz: ArrayLike, distribution: ArrayLike, sample_rate: float, name: str = "distribution", *, values: bool = True
+    f0_hz: ArrayLike, distribution: ArrayLike, sample_rate: float, name: str = "distribution"
 ) -> tuple[Tensor, Tensor]:
     """f0 (…, n_frames) and distribution (…, n_frames, n_harmonics) as tensors, or ValueError."""
     f0 = check_frequency(f0_hz, "f0_hz", sample_rate)
-    d = as_tensor(distribution, name)
-    if values:
-        check_finite(d, name)
+    d = check_finite(as_tensor(distribution, name), name)
     if f0.ndim < 1 or d.ndim < 2 or d.shape[-1] < 1 or f0.shape[-1] != d.shape[-2]:
         raise ValueError(
             f"f0_hz must be (…, n_frames) and {name} (…, n_frames, n_harmonics) with the same n_frames; "
@@ -343,11 +342,9 @@ def _check_pair(
     return f0, d
 
 
-def _check_amplitude(amplitude: ArrayLike, f0: Tensor, name: str, *, values: bool = True) -> Tensor:
+def _check_amplitude(amplitude: ArrayLike, f0: Tensor, name: str) -> Tensor:
     """Amplitude (…, n_frames) as a tensor with f0's frames, or ValueError."""
-    a = as_tensor(amplitude, name)
-    if values:
-        check_finite(a, name)
+    a = check_finite(as_tensor(amplitude, name), name)
     if a.ndim < 1 or a.shape[-1] != f0.shape[-1]:
         raise ValueError(
             f"{name} must be (…, n_frames) with the n_frames of f0_hz; got {tuple(a.shape)} and {tuple(f0.shape)}"
