@@ -54,7 +54,8 @@ def serve(connection: Any, scratch: str, hidden: list[str], memory_mb: int, seco
         os.setsid()
     for name in ("TMPDIR", "HOME", "MPLCONFIGDIR", "IPYTHONDIR", "XDG_CACHE_HOME"):
         os.environ[name] = scratch
-    os.environ |= {"COURSE_PROGRESS": "0", "MPLBACKEND": "Agg"}
+    # Loops would have to be compiled anew for each submission: what is kept on disk is out of reach.
+    os.environ |= {"COURSE_PROGRESS": "0", "COURSE_KERNELS": "0", "MPLBACKEND": "Agg"}
     torch.set_num_threads(1)
     if "numba.core.caching" in sys.modules:  # its files are out of reach here, and it would not take that calmly
         cache = sys.modules["numba.core.caching"].Cache  # type: ignore[attr-defined]

@@ -13,7 +13,7 @@ import hashlib
 import os
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -47,12 +47,13 @@ def cache_folder() -> Path | None:
 @contextmanager
 def _lock(folder: Path | None) -> Iterator[None]:
     """One process at a time: two that write Numba's index at once can leave it naming the wrong code."""
-    if folder is None or not os.access(folder, os.W_OK):
-        yield
-        return
     from filelock import FileLock  # torch brings it
 
-    with FileLock(folder / "lock"):
+    with ExitStack() as held:
+        if folder is not None:
+            # A folder that may be read and not written, or a process that may write nowhere, has nothing to wait for.
+            with suppress(OSError):
+                held.enter_context(FileLock(folder / "lock"))
         yield
 
 

@@ -17,11 +17,13 @@ METHODS: tuple[Method, ...] = get_args(Method)
 SMALL = 200_000
 
 
-@functools.cache
 def compiled_loops() -> bool:
     """Return whether Numba is there and its loops are wanted: not with `COURSE_KERNELS=0` or `NUMBA_DISABLE_JIT=1`."""
-    if os.environ.get("COURSE_KERNELS") == "0":
-        return False
+    return os.environ.get("COURSE_KERNELS") != "0" and _numba_works()
+
+
+@functools.cache
+def _numba_works() -> bool:
     try:
         import numba
     except Exception:  # absent, or made for another NumPy: either way there are no loops

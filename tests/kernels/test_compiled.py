@@ -79,6 +79,19 @@ def test_a_folder_closed_to_us_costs_the_cache_and_nothing_else(tmp_path):
     assert finished(python(SOUND_ONLY, NUMBA_CACHE_DIR=str(closed))) == finished(python(SOUND_ONLY))
 
 
+def test_a_lock_that_is_refused_is_done_without(monkeypatch, tmp_path):
+    """A fenced process may read what was compiled and write nothing, whatever the folder's permissions say."""
+    import filelock
+
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(filelock, "FileLock", refuse)
+    monkeypatch.setattr(compiled, "cache_folder", lambda: tmp_path / "not there")
+    loop = compiled.Loop(lambda x: x.sum())
+    assert loop(np.ones(3)) == 3.0
+
+
 def test_without_numba_everything_works(tmp_path):
     (tmp_path / "numba.py").write_text("raise ImportError('not here')")
     shadow = {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])}
