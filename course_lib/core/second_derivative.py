@@ -26,11 +26,12 @@ def by_formula(
         One for each input (None where none is needed), part of a graph themselves; or None where the backward pass that
         is written by hand will do.
     """
-    if not torch.is_grad_enabled() and is_eager(grad):
+    once_more = torch.is_grad_enabled()
+    if not once_more and is_eager(grad):
         return None
     with torch.enable_grad():
         wanted = [x for x, need in zip(inputs, needs, strict=True) if need]
-        grads = iter(torch.autograd.grad(formula(*inputs), wanted, grad, create_graph=torch.is_grad_enabled()))
+        grads = iter(torch.autograd.grad(formula(*inputs), wanted, grad, create_graph=once_more))
     return tuple(next(grads) if need else None for need in needs)
 
 

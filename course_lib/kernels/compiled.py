@@ -19,8 +19,8 @@ from typing import Any, TypeVar
 
 import numba
 
-# Sums may be added up in any order and products be fused with sums; NaN and infinity stay what they are.
 CONFIG: Any = numba.config  # its settings are made when Numba starts
+# Sums may be added up in any order and products be fused with sums; NaN and infinity stay what they are.
 OPTIONS: dict[str, Any] = {"fastmath": {"contract", "reassoc", "nsz"}, "error_model": "numpy"}
 F = TypeVar("F", bound=Callable[..., Any])
 HERE = Path(__file__).parent
