@@ -1,7 +1,7 @@
 """Σ_k a_k sin kφ: all harmonics from one sine and cosine a sample, since  sin (k+1)φ = 2 cos φ · sin kφ − sin (k−1)φ.
 
 A block of samples is worked on at once, so that what it needs stays in the nearest cache, and four harmonics are made
-in one pass over it. The recurrence begins anew every 128 harmonics, before its rounding errors have grown.
+in one pass over it. The recurrence begins anew every 128 harmonics, a safeguard for thousands of them.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from course_lib.kernels.compiled import Loop, part
-from course_lib.kernels.loops.phase import cosine_of, first_sample, line, numbers, offset_of, sine_of
+from course_lib.kernels.loops.phase import cosine_of, frame, line, numbers, sine_of
 
 BLOCK = 64
 ANEW = 128
@@ -86,9 +86,7 @@ def harmonic_sum(
     before, now, total = np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK)
     here, rise = np.zeros(n_harmonics + 3), np.zeros(n_harmonics + 3)
     for i in range(first, stop):
-        place = first_sample(i, n_frames, n_samples)
-        length = first_sample(i + 1, n_frames, n_samples) - place
-        after, offset = min(i + 1, n_frames - 1), offset_of(i, n_frames, n_samples)
+        place, length, after, offset = frame(i, n_frames, n_samples)
         step, bend = line(f[row, i, 0], f[row, after, 0], offset, n_frames, n_samples, rate)
         lines_of(shares, row, i, after, False, here, rise)
         for b in range(0, length, BLOCK):
@@ -114,9 +112,7 @@ def harmonic_moments(
     before, now, total = np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK)
     here, rise = np.zeros(n_harmonics + 3), np.zeros(n_harmonics + 3)
     for i in range(first, stop):
-        place = first_sample(i, n_frames, n_samples)
-        length = first_sample(i + 1, n_frames, n_samples) - place
-        after, offset = min(i + 1, n_frames - 1), offset_of(i, n_frames, n_samples)
+        place, length, after, offset = frame(i, n_frames, n_samples)
         step, bend = line(f[row, i, 0], f[row, after, 0], offset, n_frames, n_samples, rate)
         lines_of(shares, row, i, after, True, here, rise)
         x, y, z = 0.0, 0.0, 0.0
@@ -150,9 +146,7 @@ def harmonic_transpose(
     g, gw, before, now = np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK)
     here, there = np.empty(n_harmonics + 3), np.empty(n_harmonics + 3)
     for i in range(first, stop):
-        place = first_sample(i, n_frames, n_samples)
-        length = first_sample(i + 1, n_frames, n_samples) - place
-        after, offset = min(i + 1, n_frames - 1), offset_of(i, n_frames, n_samples)
+        place, length, after, offset = frame(i, n_frames, n_samples)
         step, bend = line(f[row, i, 0], f[row, after, 0], offset, n_frames, n_samples, rate)
         here[:], there[:] = 0, 0
         for b in range(0, length, BLOCK):

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from course_lib.kernels.compiled import Loop
-from course_lib.kernels.loops.phase import cosine_of, first_sample, line, numbers, offset_of, sine_of
+from course_lib.kernels.loops.phase import cosine_of, frame, line, numbers, sine_of
 
 BLOCK = 128
 
@@ -24,9 +24,7 @@ def partials_sum(
     n_samples = sound.shape[1]
     n, bow, total = np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK)
     for i in range(first, stop):
-        place = first_sample(i, n_frames, n_samples)
-        length = first_sample(i + 1, n_frames, n_samples) - place
-        after, offset = min(i + 1, n_frames - 1), offset_of(i, n_frames, n_samples)
+        place, length, after, offset = frame(i, n_frames, n_samples)
         for b in range(0, length, BLOCK):
             m = min(BLOCK, length - b)
             numbers(b, m, n, bow)
@@ -54,9 +52,7 @@ def partials_transpose(
     n_samples = grad.shape[1]
     n, bow, g = np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK)
     for i in range(first, stop):
-        place = first_sample(i, n_frames, n_samples)
-        length = first_sample(i + 1, n_frames, n_samples) - place
-        after, offset = min(i + 1, n_frames - 1), offset_of(i, n_frames, n_samples)
+        place, length, after, offset = frame(i, n_frames, n_samples)
         for b in range(0, length, BLOCK):
             m = min(BLOCK, length - b)
             numbers(b, m, n, bow)
@@ -88,9 +84,7 @@ def partials_moments(
     n_samples = grad.shape[1]
     n, bow, g = np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK)
     for i in range(first, stop):
-        place = first_sample(i, n_frames, n_samples)
-        length = first_sample(i + 1, n_frames, n_samples) - place
-        after, offset = min(i + 1, n_frames - 1), offset_of(i, n_frames, n_samples)
+        place, length, after, offset = frame(i, n_frames, n_samples)
         moments[row, i] = 0
         for b in range(0, length, BLOCK):
             m = min(BLOCK, length - b)

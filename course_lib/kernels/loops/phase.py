@@ -62,6 +62,14 @@ def offset_of(i: int, n_frames: int, n_samples: int) -> float:
 
 
 @part
+def frame(i: int, n_frames: int, n_samples: int) -> tuple[int, int, int, float]:
+    """First sample of frame i, how many it owns, the frame after it (itself, if it is the last), and its offset."""
+    place = first_sample(i, n_frames, n_samples)
+    length = first_sample(i + 1, n_frames, n_samples) - place
+    return place, length, min(i + 1, n_frames - 1), offset_of(i, n_frames, n_samples)
+
+
+@part
 def line(f: float, after: float, offset: float, n_frames: int, n_samples: int, rate: float) -> tuple[float, float]:
     """(step, bend) between two frames' frequencies; beside a rest (0 Hz) the neighbour's frequency is kept."""
     left = f if f > 0 else after
