@@ -30,8 +30,10 @@ def by_formula(
     if not once_more and is_eager(grad):
         return None
     with torch.enable_grad():
-        wanted = [x for x, need in zip(inputs, needs, strict=True) if need]
-        grads = iter(torch.autograd.grad(formula(*inputs), wanted, grad, create_graph=once_more))
+        # Of inputs that depend on each other (levels that a network made of the pitch) each gets its own share only.
+        apart = [x.view_as(x) for x in inputs]
+        wanted = [x for x, need in zip(apart, needs, strict=True) if need]
+        grads = iter(torch.autograd.grad(formula(*apart), wanted, grad, create_graph=once_more))
     return tuple(next(grads) if need else None for need in needs)
 
 

@@ -43,6 +43,7 @@ READ = """g => ({
   playing: g.querySelector('.ddsp-go').textContent.includes('Pause'),
   notes: [...g.querySelectorAll('p')].map(e => e.textContent),
   picture: g.querySelector('canvas').toDataURL(),
+  now: performance.now() / 1000,
 })"""
 
 
@@ -122,12 +123,14 @@ def test_groups_switch_keep_the_place_and_pause_each_other(opened: Any) -> None:
     assert page.evaluate("window.courseAudio.length") == 0 and "played at −" in first.evaluate(READ)["notes"][0]
     assert "short clips: " in second.evaluate(READ)["notes"][0]
     press(first, "Play")
-    before = waits(page, first, "s.place > 0.2")
+    waits(page, first, "s.place > 0.2")
     page.wait_for_function("window.courseAudioPeak() > 0.05")
+    before = first.evaluate(READ)
     first.query_selector_all(".ddsp-tabs label")[1].click()
     after = first.evaluate(READ)
+    passed = after["now"] - before["now"]  # a machine that is busy takes a while to click
     assert (before["tab"], after["tab"]) == (0, 1) and before["picture"] != after["picture"]
-    assert before["place"] <= after["place"] < before["place"] + 0.5 and after["playing"]
+    assert before["place"] <= after["place"] < before["place"] + passed + 0.2 and after["playing"]
     page.wait_for_function("window.courseAudioPeak() < 0.05 && window.courseAudioPeak() > 0.001")  # the quieter one
     press(second, "Play")
     waits(page, second, "s.place > 0.05")

@@ -227,6 +227,20 @@ def test_second_derivatives_are_those_of_the_formula(method):
 
 
 @pytest.mark.parametrize("method", QUICK)
+def test_levels_made_of_the_pitch_are_not_counted_twice(method):
+    """A gradient that is part of a graph takes each of two inputs that depend on each other by itself."""
+
+    def slope(method, create_graph):
+        f0, a, d = (x.detach() for x in controls(3, 4))
+        f0.requires_grad_()
+        sound = cl.harmonic_synth(f0, a * f0 / 200, d, n_samples=13, sample_rate=SR, method=method)
+        return torch.autograd.grad(sound.square().sum(), f0, create_graph=create_graph)[0].detach()
+
+    for create_graph in (False, True):
+        torch.testing.assert_close(slope(method, create_graph), slope("reference", False), rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("method", QUICK)
 def test_gradients_of_a_batch_at_once(method):
     f0, a, d = controls(3, 4)
     sound = cl.harmonic_synth(f0, a, d, n_samples=20, sample_rate=SR, method=method)
