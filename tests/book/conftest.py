@@ -25,6 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 # Parts whose chapters must have exercises and live figures.
 TEACHING_PARTS = (
     "First steps", "Sines", "Deep dives", "Noise, filters, rooms", "A network that plays", "From notes to sound",
+    "Other instruments",
 )  # fmt: skip
 
 
