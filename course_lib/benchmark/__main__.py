@@ -12,6 +12,7 @@ from course_lib.benchmark import (
     pitch_encoder,
     speed,
     tone_transfer,
+    tones,
     trackers,
 )
 
@@ -24,6 +25,7 @@ BENCHMARKS = {
     "pitch_encoder": pitch_encoder,
     "speed": speed,
     "tone_transfer": tone_transfer,
+    "tones": tones,
     "trackers": trackers,
 }
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -10,20 +9,17 @@ from course_lib.analysis.loudness import loudness_db
 from course_lib.analysis.recordings import Recording
 from course_lib.core.extras import needs_course
 from course_lib.core.units import cents
-from course_lib.synths.harmonic import harmonic_controls
-from course_lib.synths.noise import noise_controls
 from course_lib.synths.tone import ToneControls
 from course_lib.tone_transfer.model import ToneTransfer
 
 
 class FreeControls(nn.Module):
-    """The same instrument without the network: every frame's raw numbers are free, fitted to one recording.
+    """An instrument without a network: every raw number of every frame is a parameter of its own, fitted to one sound.
 
-    What it reaches no decoder with this synth and this room can beat, for a decoder has far fewer numbers to turn and
-    must use them for every recording. Its room is the model's, held fixed.
+    What it reaches is the ceiling of the synthesizer and the room: no decoder can do better with them.
 
     Args:
-        model: the instrument whose synth, room and start values are taken.
+        model: the instrument whose tone and room are taken as they are.
         f0_hz: (n_frames,), Hz.
         loudness: (n_frames,), dB; the fit starts at what the decoder makes of it.
         n_samples: length of the sound.
@@ -38,28 +34,17 @@ class FreeControls(nn.Module):
         self.instrument = (model,)  # in a tuple: not a part of this module, so not trained with it
         self.n_samples = n_samples
         with torch.no_grad():
-            start = model.controls(f0_hz, loudness)
+            raw, _ = model.raw_and_state(f0_hz, loudness)
         self.register_buffer("f0_hz", f0_hz)
-        self.raw_amplitude = nn.Parameter(_raw(start.amplitude))
-        self.raw_distribution = nn.Parameter(_raw(start.distribution))
-        self.raw_noise = nn.Parameter(_raw(start.noise_magnitudes) + 5.0)  # `noise_controls` takes the 5 off again
+        self.raw = nn.Parameter(raw)
 
     def controls(self) -> ToneControls:
         """What the raw numbers stand for now."""
-        harmonic = harmonic_controls(
-            self.raw_amplitude, self.raw_distribution, self.f0_hz, self.instrument[0].config.sample_rate
-        )
-        return ToneControls(*harmonic, noise_controls(self.raw_noise))
+        return self.instrument[0].controls_of(self.raw, self.f0_hz)
 
     def forward(self) -> Tensor:
         """The sound, (n_samples,)."""
         return self.instrument[0].synthesise(self.controls(), self.n_samples)["sound"]
-
-
-def _raw(value: Tensor) -> Tensor:
-    """Raw numbers whose `exp_sigmoid` is the value: y = 2·σ(x)^ln 10 + 1e-7, solved for x."""
-    share = ((value - 1e-7).clamp(min=1e-6) / 2.0).clamp(max=0.999) ** (1.0 / np.log(10.0))
-    return torch.logit(share)
 
 
 class MeanTimbre:

@@ -103,18 +103,28 @@ class ToneTransfer(nn.Module):
         self, f0_hz: ArrayLike, loudness_db: ArrayLike, z: Tensor | None = None, state: Tensor | None = None
     ) -> tuple[ToneControls, Tensor]:
         """As `controls`, for long sounds a stretch at a time: `state` is what the stretch before returned."""
-        c = self.config
+        raw, state = self.raw_and_state(f0_hz, loudness_db, z, state)
+        return self.controls_of(raw, f0_hz), state
+
+    def raw_and_state(
+        self, f0_hz: ArrayLike, loudness_db: ArrayLike, z: Tensor | None = None, state: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """What the network says, (…, n_frames, n_raw), before it is scaled: the tone's numbers, then the noise's."""
         inputs = scale_inputs(f0_hz, loudness_db).to(self.decoder.raw.weight)
-        if not c.use_loudness:
+        if not self.config.use_loudness:
             inputs = inputs * inputs.new_tensor([1.0, 0.0])
         leading, n_frames = inputs.shape[:-2], inputs.shape[-2]
         flat = None if z is None else z.reshape(-1, n_frames, z.shape[-1])
         raw, state = self.decoder(inputs.reshape(-1, n_frames, 2), flat, state)
-        raw = raw.reshape(*leading, n_frames, -1)
+        return raw.reshape(*leading, n_frames, -1), state
+
+    def controls_of(self, raw: Tensor, f0_hz: ArrayLike) -> ToneControls:
+        """Raw numbers, the network's or others, as this instrument's controls."""
+        c = self.config
         # Half precision is too coarse for a pitch: it stays at single where the weights are halves.
         f0 = as_tensor(f0_hz, "f0_hz").to(raw.device, torch.promote_types(raw.dtype, torch.float32))
-        controls = controls_of(self.tone, raw, f0, n_bands=c.n_bands, sample_rate=c.sample_rate)
-        return controls, state
+        controls: ToneControls = controls_of(self.tone, raw, f0, n_bands=c.n_bands, sample_rate=c.sample_rate)
+        return controls
 
     def synthesise(
         self, controls: ToneControls, n_samples: int, generator: torch.Generator | None = None
