@@ -1,5 +1,6 @@
 """The public names of the library and where each one lives: read by type checkers, by editors, and by `__init__.py`."""
 
+from course_lib.analysis.aliases import alias_db as alias_db
 from course_lib.analysis.loudness import loudness_db as loudness_db
 from course_lib.analysis.partials import (
     measure_harmonics as measure_harmonics,

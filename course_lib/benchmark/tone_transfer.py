@@ -28,7 +28,7 @@ SUMMARY = "measure the shipped instruments on recordings they never heard"
 SKIP_S, LENGTH_S = 4.0, 6.0  # the stretch of each test recording that is measured
 FIT_STEPS = 400
 ABLATED, ABLATION_BATCH = "violin", 4  # one instrument tells the story
-ABLATIONS: dict[str, dict[str, bool]] = {
+ABLATIONS: dict[str, dict[str, Any]] = {
     "nothing": {},
     "noise": {"use_noise": False},
     "reverb": {"use_reverb": False},

@@ -18,6 +18,7 @@ from course_lib.midi_ddsp.training import expression, inference, pitch, synthesi
 from course_lib.midi_ddsp.training.annotations import annotate
 from course_lib.midi_ddsp.training.synthesis_loss import SynthesisLoss
 from course_lib.sounds.files import clock
+from course_lib.synths.tones.choose import TONES
 from course_lib.tone_transfer import training as tone_transfer
 from course_lib.tone_transfer.data import instrument_statistics, load_recordings
 from course_lib.tone_transfer.model import TransferConfig
@@ -69,6 +70,13 @@ def add(r: argparse.ArgumentParser) -> None:
         choices=("noise", "reverb", "loudness"),
         help="leave out (tone transfer)",
     )
+    r.add_argument(
+        "--tone",
+        choices=TONES,
+        default="harmonic",
+        help="the synthesizer that plays the pitch (tone transfer): harmonics, learned wavetables, learned waveshapers "
+        "(newt), or FM",
+    )
     r.add_argument("--device", help="cpu, cuda …; cuda where there is some")
     r.set_defaults(run=run)
 
@@ -87,8 +95,8 @@ def run(options: argparse.Namespace) -> None:
         raise ValueError("--inference belongs to pitch, synthesis and expression; leave it out")
     if options.model != "synthesis" and options.adversary:
         raise ValueError("--adversary belongs to synthesis; leave it out")
-    if options.model != "tone-transfer" and (options.without or options.instrument):
-        raise ValueError("--without and --instrument belong to tone transfer; leave them out")
+    if options.model != "tone-transfer" and (options.without or options.instrument or options.tone != "harmonic"):
+        raise ValueError("--without, --instrument and --tone belong to tone transfer; leave them out")
     train, usual = TRAININGS[options.model]
     facts = {"command": f"{PROGRAM} {shlex.join(sys.argv[1:])}"}
     run_options: RunOptions = {
@@ -121,7 +129,8 @@ def _recordings(options: argparse.Namespace, facts: dict[str, Any]) -> tuple[Any
     recipe = options.folder / "performances.json"
     if recipe.is_file():
         facts["recipe"] = json.loads(recipe.read_text(encoding="utf-8")).get("command")
-    return recordings, {"config": TransferConfig(**{f"use_{part}": False for part in options.without})}
+    without: dict[str, Any] = {f"use_{part}": False for part in options.without}
+    return recordings, {"config": TransferConfig(tone=options.tone, **without)}
 
 
 def _performances(

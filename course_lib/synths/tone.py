@@ -49,11 +49,25 @@ class ToneParts(NamedTuple):
 
 
 class PitchedPart(Protocol):
-    """What `tone` and `stream_tone` need of the part that follows the pitch, so that another can take its place.
+    """What an instrument needs of the part that follows the pitch, so that another can take its place.
 
     Its controls are a named tuple like `ToneControls`: of tensors with their frames on the axis behind the batch, with
-    f0_hz and noise_magnitudes among them, and whatever else the part needs.
+    f0_hz first and noise_magnitudes last, and whatever else the part needs.
+
+    n_raw: how many raw numbers a frame it is controlled by.
     """
+
+    @property
+    def n_raw(self) -> int: ...
+
+    def controls(self, raw: Tensor, f0_hz: Tensor, noise_magnitudes: Tensor, *, sample_rate: float) -> Any:
+        """Controls of raw numbers (…, n_frames, n_raw); pitch (…, n_frames) and noise are passed on."""
+
+    def scaled(self, controls: Any, gain: Tensor) -> Any:
+        """These controls with the pitched part `gain` (…, n_frames) times as loud; the noise stays."""
+
+    def level(self, controls: Any) -> Tensor:
+        """How loud each frame is (…, n_frames), linear: what rises and falls where the tone does."""
 
     def sound(self, controls: Any, *, n_samples: int, sample_rate: float, start: Any = None) -> Tensor:
         """(…, n_samples) of controls (…, n_frames, …); `start` is None at the beginning of a sound."""
@@ -65,6 +79,26 @@ class PitchedPart(Protocol):
 @dataclass(frozen=True)
 class HarmonicPart:
     """The harmonic synthesizer as a tone's pitched part; a stretch starts at a phase, in turns."""
+
+    n_harmonics: int = 60
+
+    @property
+    def n_raw(self) -> int:
+        """Amplitude, and a share for each harmonic."""
+        return 1 + self.n_harmonics
+
+    def controls(self, raw: Tensor, f0_hz: Tensor, noise_magnitudes: Tensor, *, sample_rate: float) -> ToneControls:
+        """`harmonic_controls` of raw numbers, beside the noise."""
+        harmonic = harmonic_controls(raw[..., 0], raw[..., 1:], f0_hz, sample_rate)
+        return ToneControls(*harmonic, noise_magnitudes)
+
+    def scaled(self, controls: ToneControls, gain: Tensor) -> ToneControls:
+        """The amplitude is what is scaled."""
+        return controls._replace(amplitude=controls.amplitude * gain)
+
+    def level(self, controls: ToneControls) -> Tensor:
+        """The amplitude."""
+        return controls.amplitude
 
     def sound(
         self, controls: ToneControls, *, n_samples: int, sample_rate: float, start: float | None = None
@@ -111,17 +145,37 @@ def tone_controls(
     >>> tone_controls(raw, f0_hz, n_harmonics=4, n_bands=2, sample_rate=16000).noise_magnitudes.shape
     torch.Size([10, 2])
     """
+    return controls_of(HarmonicPart(n_harmonics), raw, f0_hz, n_bands=n_bands, sample_rate=sample_rate)
+
+
+def controls_of(pitched: PitchedPart, raw: ArrayLike, f0_hz: ArrayLike, *, n_bands: int, sample_rate: float) -> Any:
+    """As `tone_controls`, for any pitched part.
+
+    Args:
+        pitched: what the first n_raw numbers of a frame are for; those behind them are the noise's.
+        raw, f0_hz, n_bands, sample_rate: as `tone_controls`.
+
+    Returns:
+        The part's controls, with noise_magnitudes (…, n_frames, n_bands).
+
+    Raises:
+        ValueError: as the part's own controls; a number of raw numbers that fits neither with nor without noise.
+
+    >>> controls_of(HARMONICS, torch.zeros(10, 63), torch.ones(10), n_bands=2, sample_rate=16000).distribution.shape
+    torch.Size([10, 60])
+    """
     numbers = as_tensor(raw, "raw")
-    size = numbers.shape[-1] if numbers.ndim else 0
-    if size not in (1 + n_harmonics, 1 + n_harmonics + n_bands):
+    size, n_raw = numbers.shape[-1] if numbers.ndim else 0, pitched.n_raw
+    if size not in (n_raw, n_raw + n_bands):
         raise ValueError(
-            f"raw must hold 1 + {n_harmonics} + {n_bands} numbers a frame, or 1 + {n_harmonics} without noise; got "
+            f"raw must hold {n_raw} + {n_bands} numbers a frame, or {n_raw} without noise; got "
             f"shape {tuple(numbers.shape)}"
         )
-    harmonic = harmonic_controls(numbers[..., 0], numbers[..., 1 : 1 + n_harmonics], f0_hz, sample_rate)
-    if size == 1 + n_harmonics:
-        return ToneControls(*harmonic, numbers.new_zeros(*numbers.shape[:-1], n_bands))
-    return ToneControls(*harmonic, noise_controls(numbers[..., 1 + n_harmonics :]))
+    if size == n_raw:
+        noise = numbers.new_zeros(*numbers.shape[:-1], n_bands)
+    else:
+        noise = noise_controls(numbers[..., n_raw:])
+    return pitched.controls(numbers[..., :n_raw], as_tensor(f0_hz, "f0_hz"), noise, sample_rate=sample_rate)
 
 
 def tone(

@@ -11,12 +11,19 @@ from course_lib.tone_transfer.model import ToneTransfer, TransferConfig
 from course_lib.training.checkpoints import CheckpointError, Format, NetworkKind, load_network, save_network
 
 FORMAT = Format("course_lib.tone_transfer", 1, "tone-transfer")
+
+
+def _counts(settings: dict[str, Any]) -> list[int]:
+    """The whole numbers among a tone's settings: how many tables, shapers …, never more than weights."""
+    return [value for value in settings.values() if isinstance(value, int)]
+
+
 INSTRUMENT = NetworkKind(
     "instrument",
     FORMAT,
     ToneTransfer,
     TransferConfig,
-    lambda c: max(c.hidden**2, c.width**2, c.n_harmonics, c.n_bands, c.n_z, c.reverb_taps),
+    lambda c: max(c.hidden**2, c.width**2, c.n_harmonics, c.n_bands, c.n_z, c.reverb_taps, *_counts(c.tone_settings)),
 )
 
 

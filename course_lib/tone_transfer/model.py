@@ -1,8 +1,8 @@
-"""The whole instrument: decoder, harmonic synth, filtered noise, room."""
+"""The whole instrument: decoder, a synthesizer for what has the pitch, filtered noise, room."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -12,7 +12,8 @@ from course_lib.core.checks import as_tensor, check_count, check_sample_rate
 from course_lib.core.networks import scale_inputs
 from course_lib.core.types import ArrayLike
 from course_lib.effects.reverb import Reverb
-from course_lib.synths.tone import ToneControls, tone, tone_controls
+from course_lib.synths.tone import ToneControls, controls_of, tone
+from course_lib.synths.tones.choose import SETTINGS, TONES, ToneName, make_tone
 from course_lib.tone_transfer.decoder import ToneDecoder
 from course_lib.tone_transfer.encoder import TimbreEncoder
 
@@ -21,7 +22,8 @@ from course_lib.tone_transfer.encoder import TimbreEncoder
 class TransferConfig:
     """Everything that fixes the shape of a `ToneTransfer`.
 
-    use_noise, use_reverb and use_loudness switch a part off for good: a model without it is trained without it.
+    tone: what plays the pitched part. tone_settings: what else it takes, by name (`make_tone`). use_noise, use_reverb
+    and use_loudness switch a part off for good: a model without it is trained without it.
     """
 
     sample_rate: int = 16_000
@@ -35,9 +37,14 @@ class TransferConfig:
     use_noise: bool = True
     use_reverb: bool = True
     use_loudness: bool = True
+    tone: ToneName = "harmonic"
+    tone_settings: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         check_sample_rate(self.sample_rate)
+        if self.tone not in TONES:
+            raise ValueError(f"tone must be one of {', '.join(TONES)}; got {self.tone!r}")
+        object.__setattr__(self, "tone_settings", {**SETTINGS[self.tone], **self.tone_settings})
         for name in ("frame_rate", "n_harmonics", "width", "hidden"):
             check_count(getattr(self, name), name)
         for name in ("n_bands", "reverb_taps"):
@@ -62,7 +69,8 @@ class ToneTransfer(nn.Module):
     def __init__(self, config: TransferConfig | None = None) -> None:
         super().__init__()
         self.config = c = config or TransferConfig()
-        n_outputs = 1 + c.n_harmonics + (c.n_bands if c.use_noise else 0)
+        self.tone = make_tone(c.tone, n_harmonics=c.n_harmonics, **c.tone_settings)
+        n_outputs = self.tone.n_raw + (c.n_bands if c.use_noise else 0)
         self.decoder = ToneDecoder(n_outputs, width=c.width, hidden=c.hidden, n_z=c.n_z)
         self.reverb = Reverb(c.reverb_taps) if c.use_reverb else None
         self.encoder = TimbreEncoder(sample_rate=c.sample_rate, frame_rate=c.frame_rate, n_z=c.n_z) if c.n_z else None
@@ -83,7 +91,8 @@ class ToneTransfer(nn.Module):
             z: (…, n_frames, n_z) for a model with an encoder.
 
         Returns:
-            ToneControls of the same frames; f0_hz is passed on untouched.
+            ToneControls of the same frames (those of another tone, if the instrument has one); f0_hz is passed on
+            untouched.
 
         Raises:
             ValueError: as `scale_inputs`.
@@ -104,7 +113,7 @@ class ToneTransfer(nn.Module):
         raw = raw.reshape(*leading, n_frames, -1)
         # Half precision is too coarse for a pitch: it stays at single where the weights are halves.
         f0 = as_tensor(f0_hz, "f0_hz").to(raw.device, torch.promote_types(raw.dtype, torch.float32))
-        controls = tone_controls(raw, f0, n_harmonics=c.n_harmonics, n_bands=c.n_bands, sample_rate=c.sample_rate)
+        controls = controls_of(self.tone, raw, f0, n_bands=c.n_bands, sample_rate=c.sample_rate)
         return controls, state
 
     def synthesise(
@@ -127,6 +136,7 @@ class ToneTransfer(nn.Module):
         """What `tone` and `stream_tone` need to know of this instrument besides its controls."""
         return {
             "sample_rate": self.config.sample_rate,
+            "pitched": self.tone,
             "noise": self.config.use_noise,
             "room": None if self.reverb is None else self.reverb.impulse_response,
         }

@@ -173,21 +173,15 @@ def decode(model: ToneTransfer, played: HeardCurves, stretch_s: float = STRETCH_
     Returns:
         Controls of all frames.
     """
-    c, state = model.config, None
+    state, pieces = None, []
     n_frames = played.f0_hz.shape[-1]
-    whole = ToneControls(
-        played.f0_hz.clone(),
-        torch.zeros(n_frames),
-        torch.zeros(n_frames, c.n_harmonics),
-        torch.zeros(n_frames, c.n_bands),
-    )
-    for own, _ in stretches(n_frames=n_frames, length=max(1, round(stretch_s * c.frame_rate)), margin=0):
-        piece, state = model.controls_and_state(played.f0_hz[None, own], played.loudness_db[None, own], state=state)
-        gate = played.gate[own]
-        whole.amplitude[own] = piece.amplitude[0].cpu() * gate
-        whole.distribution[own] = piece.distribution[0].cpu()
-        whole.noise_magnitudes[own] = piece.noise_magnitudes[0].cpu() * gate.unsqueeze(-1)
-    return whole
+    for own, _ in stretches(n_frames=n_frames, length=max(1, round(stretch_s * model.config.frame_rate)), margin=0):
+        batch, state = model.controls_and_state(played.f0_hz[None, own], played.loudness_db[None, own], state=state)
+        piece = type(batch)(*(value[0].cpu() for value in batch))
+        gate = played.gate[own].to(piece.f0_hz)
+        piece = model.tone.scaled(piece, gate)
+        pieces.append(piece._replace(noise_magnitudes=piece.noise_magnitudes * gate.unsqueeze(-1)))
+    return join_stretches(pieces)
 
 
 @torch.no_grad()

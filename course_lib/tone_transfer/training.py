@@ -103,5 +103,7 @@ def _groups(model: ToneTransfer) -> list[dict[str, Any]]:
 
     In the order of the model's own parameters, so that the names in a training state are right.
     """
-    parts = ((model.decoder, 1.0), (model.reverb, REVERB_SHARE), (model.encoder, 1.0))
-    return [{"params": list(part.parameters()), "share": share} for part, share in parts if part is not None]
+    tone = model.tone if isinstance(model.tone, nn.Module) else None
+    parts = ((tone, 1.0), (model.decoder, 1.0), (model.reverb, REVERB_SHARE), (model.encoder, 1.0))
+    groups = [{"params": list(part.parameters()), "share": share} for part, share in parts if part is not None]
+    return [group for group in groups if group["params"]]

@@ -19,7 +19,7 @@ TONE = 0.5 * torch.sin(2 * torch.pi * 400 / SR * torch.arange(480, dtype=torch.f
 F0 = torch.tensor([[403.0, 411.0, 0.0], [507.0, 493.0, 505.0]]).double()  # windows that begin and end between samples
 MEASURED = {"n_harmonics": 2, "sample_rate": SR}
 
-LEFT_OUT = {"F0Track": "what track_f0 returns"}
+LEFT_OUT = {"F0Track": "what track_f0 returns", "alias_db": "a measure of a sound that is there: it detaches it"}
 CASES = [
     Case("loudness_db", lambda x: cl.loudness_db(x, sample_rate=SR, window_s=0.002), (NOISE,)),
     Case(

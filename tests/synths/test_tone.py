@@ -59,7 +59,7 @@ def test_raw_numbers_become_controls_in_order() -> None:
         assert torch.equal(a, b)
     silent = tone_controls(raw[..., :5], f0, n_harmonics=4, n_bands=3, sample_rate=RATE)
     assert silent.noise_magnitudes.shape == (2, 7, 3) and not silent.noise_magnitudes.any()
-    with pytest.raises(ValueError, match=r"1 \+ 4 \+ 2 numbers a frame"):
+    with pytest.raises(ValueError, match=r"5 \+ 2 numbers a frame"):
         tone_controls(raw, f0, n_harmonics=4, n_bands=2, sample_rate=RATE)
 
 

@@ -60,6 +60,10 @@ def export_instrument(
         raise ValueError(f"unknown part {part!r}; choose one of {', '.join(PARTS)}")
     if model.config.n_z:
         raise CheckpointError("this instrument was made with an encoding z, which an exported file cannot be given")
+    if model.config.tone != "harmonic":
+        raise CheckpointError(
+            f"only instruments that play harmonics can be exported; this one's tone is {model.config.tone!r}"
+        )
     temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     result = None
     try:

@@ -1,0 +1,1 @@
+"""What can play the pitched part of a tone: one file each, chosen by name in `choose`."""
