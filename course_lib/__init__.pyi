@@ -117,6 +117,12 @@ from course_lib.scores import (
 )
 from course_lib.sounds.clips import clip_names as clip_names, load_audio as load_audio, load_clip as load_clip
 from course_lib.synths.additive import additive_synth as additive_synth
+from course_lib.synths.fourier_tables import (
+    draw_tables as draw_tables,
+    normalise_tables as normalise_tables,
+    samples_from_tables as samples_from_tables,
+    tables_from_samples as tables_from_samples,
+)
 from course_lib.synths.gain import LinearGain as LinearGain
 from course_lib.synths.harmonic import (
     HarmonicControls as HarmonicControls,
@@ -130,5 +136,15 @@ from course_lib.synths.harmonic import (
 )
 from course_lib.synths.noise import filtered_noise as filtered_noise, noise_controls as noise_controls
 from course_lib.synths.oscillator import Oscillator as Oscillator, sinusoid as sinusoid
+from course_lib.synths.tones.wavetable import (
+    WavetableTone as WavetableTone,
+    WavetableToneControls as WavetableToneControls,
+)
+from course_lib.synths.wavetable import (
+    WavetableControls as WavetableControls,
+    WavetableSynth as WavetableSynth,
+    wavetable_controls as wavetable_controls,
+    wavetable_synth as wavetable_synth,
+)
 
 __version__: str

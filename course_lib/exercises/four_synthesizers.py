@@ -148,8 +148,8 @@ EXERCISES = [
         "four_synthesizers-2",
         _judge_tone,
         ("Three steps, as for the harmonic tone: scale, mask, normalise, in this order.",
-         "k = torch.arange(1, 40, 2); k ** -(2 · sigmoid(raw[..., 1:2])), zero where k·f0 ≥ sample_rate / 2, divided by "
-         "its sum."),
+         "k = torch.arange(1, 40, 2); k ** -(2 · sigmoid(raw[..., 1:2])), zero where k·f0 ≥ sample_rate / 2, over its "
+         "sum."),
         odd_tone,
         "Raw numbers in, valid controls out: whatever keeps to this can stand under the decoder. The mask comes before "
         "the sum, or high notes lose level.",

@@ -40,7 +40,9 @@ BLOCK = {"cpu": 16_000, "cuda": 500_000}
 GIANT_COST = 2.5
 
 
-def harmonic_sum(f0_hz: Tensor, shares: Tensor, *, n_samples: int, sample_rate: float, turns: float = 0.0) -> Tensor:
+def harmonic_sum(
+    f0_hz: Tensor, shares: Tensor, *, n_samples: int, sample_rate: float, turns: float = 0.0, cosines: bool = False
+) -> Tensor:
     """Σ_k a_k[n] · sin(k·φ[n]) of checked controls, with gradients to both.
 
     Args:
@@ -49,6 +51,7 @@ def harmonic_sum(f0_hz: Tensor, shares: Tensor, *, n_samples: int, sample_rate: 
         n_samples: length of the sound.
         sample_rate: Hz.
         turns: phase of the first sample, for a stretch of a longer sound.
+        cosines: cos(k·φ[n]) instead of the sines.
 
     Returns:
         (…, n_samples); half precision is computed in single and rounded at the end.
@@ -64,7 +67,7 @@ def harmonic_sum(f0_hz: Tensor, shares: Tensor, *, n_samples: int, sample_rate: 
     lead = torch.broadcast_shapes(f0_hz.shape[:-1], shares.shape[:-2])
     step, bend, resting = (x.expand(*lead, -1).reshape(-1, frames.n_frames) for x in (step, bend, resting))
     shares = shares.expand(*lead, -1, -1).reshape(len(step), *shares.shape[-2:])
-    return _HarmonicSum.apply(shares, step, bend, resting, frames, turns).reshape(*lead, n_samples).to(dtype)
+    return _HarmonicSum.apply(shares, step, bend, resting, frames, turns, cosines).reshape(*lead, n_samples).to(dtype)
 
 
 def step_counts(n_harmonics: int) -> tuple[int, int]:
@@ -170,11 +173,18 @@ class _HarmonicSum(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, shares: Tensor, step: Tensor, bend: Tensor, resting: Tensor, frames: Frames, turns: float
+        ctx: Any,
+        shares: Tensor,
+        step: Tensor,
+        bend: Tensor,
+        resting: Tensor,
+        frames: Frames,
+        turns: float,
+        cosines: bool,
     ) -> Tensor:
         ctx.save_for_backward(shares, step, bend, resting)
         phase = frame_phase(step, bend, resting, frames)
-        ctx.frames, ctx.phase = frames, phase._replace(start=phase.start + turns)
+        ctx.frames, ctx.phase, ctx.cosines = frames, phase._replace(start=phase.start + turns), cosines
         sound = shares.new_empty(len(shares), frames.n_frames * frames.hop)
         with torch.autocast(shares.device.type, enabled=False):
             blocks = _Blocks(shares, ctx.phase, frames)
@@ -182,7 +192,7 @@ class _HarmonicSum(torch.autograd.Function):
                 babies, (cos, sin) = blocks.steps(rows)
                 folded = blocks.fold(rows, after)
                 sound.view(-1, frames.hop)[rows] = blocks.sum(
-                    folded, babies, (sin, cos), frames.fraction_of(rows, shares.dtype)
+                    folded, babies, (cos, -sin) if cosines else (sin, cos), frames.fraction_of(rows, shares.dtype)
                 )
         return frames.join(sound)
 
@@ -201,11 +211,13 @@ class _HarmonicSum(torch.autograd.Function):
             for rows, after in blocks:
                 fraction, (babies, (cos, sin)) = frames.fraction_of(rows, shares.dtype), blocks.steps(rows)
                 if any(need_f0):  # d sin kφ / dφ = k cos kφ: the same sum of k·a_k, its giants a quarter turn on
+                    quarter_on = (-sin, -cos) if ctx.cosines else (cos, -sin)
                     folded = blocks.fold(rows, after, k)
-                    slope = blocks.sum(folded, babies, (cos, -sin), fraction) * sound[rows, 0]
+                    slope = blocks.sum(folded, babies, quarter_on, fraction) * sound[rows, 0]
                     moments[rows] = slope.to(step.dtype) @ moment
                 if need_shares:
-                    folded = blocks.sum_transposed(sound[rows], babies, (sin, cos), fraction)
+                    giants = (cos, -sin) if ctx.cosines else (sin, cos)
+                    folded = blocks.sum_transposed(sound[rows], babies, giants, fraction)
                     this, following = blocks.unfold(folded)
                     by_shares[rows] += this
                     by_shares.index_add_(0, after, following)
@@ -213,4 +225,4 @@ class _HarmonicSum(torch.autograd.Function):
         if any(need_f0):
             moments = moments.view(*step.shape, 3) * (2 * math.pi)
             by_step, by_bend = frame_phase_gradient(moments, frames, resting)
-        return by_shares.view_as(shares) if need_shares else None, by_step, by_bend, None, None, None
+        return by_shares.view_as(shares) if need_shares else None, by_step, by_bend, None, None, None, None

@@ -75,7 +75,24 @@ def partials_sum(
 ) -> Tensor:
     """Σ_p A_p[n] · sin(φ_p[n]) of checked partials, both (…, n_frames, P), with gradients to both."""
     (f, a), dtype = _ready(n_samples, (frequencies_hz, 2), (amplitudes, 2))
-    sound = _PartialsSum.apply(f, a, n_samples, float(sample_rate), formula)
+    sound = _LevelsSum.apply(f, a, "partials", n_samples, float(sample_rate), 0.0, formula)
+    return sound if sound.dtype == dtype else sound.to(dtype)
+
+
+def fourier_sum(
+    f0_hz: Tensor, levels: Tensor, *, n_samples: int, sample_rate: float, turns: float, formula: Formula
+) -> Tensor:
+    """Σ_k a_k[n] · sin(k·φ[n]) + b_k[n] · cos(k·φ[n]) of checked controls, with gradients to both.
+
+    f0_hz: (…, n_frames). levels: (…, n_frames, 2K), a_1 … a_K and then b_1 … b_K, silent where they should be; else as
+    `harmonic_sum`, and so the result.
+    """
+    (f, levels), dtype = _ready(n_samples, (f0_hz.unsqueeze(-1), 2), (levels, 2))
+
+    def of_one(f: Tensor, levels: Tensor) -> Tensor:
+        return formula(f.squeeze(-1), levels)
+
+    sound = _LevelsSum.apply(f, levels, "fourier", n_samples, float(sample_rate), float(turns), of_one)
     return sound if sound.dtype == dtype else sound.to(dtype)
 
 
@@ -139,16 +156,18 @@ class _HarmonicSum(torch.autograd.Function):
         return _like(by_f, f), by_a, by_d, None, None, None, None, None
 
 
-class _PartialsSum(torch.autograd.Function):
-    """f, a (…, n_frames, P) → (…, n_samples)."""
+class _LevelsSum(torch.autograd.Function):
+    """f (…, n_frames, 1 or P) and levels (…, n_frames, P), silent where they should be → (…, n_samples)."""
 
     @staticmethod
-    def forward(ctx: Any, f: Tensor, a: Tensor, n_samples: int, rate: float, formula: Any) -> Tensor:
+    def forward(
+        ctx: Any, f: Tensor, a: Tensor, kind: str, n_samples: int, rate: float, turns: float, formula: Any
+    ) -> Tensor:
         ctx.save_for_backward(f, a)
         ctx.formula, ctx.rate = formula, rate
-        ctx.loops = _loops("partials")
+        ctx.loops = _loops(kind)
         ctx.levels, ctx.frequencies = _rows(_array(a)), _rows(_array(f).astype(np.float64))
-        ctx.starts, sound = _make(ctx.loops, ctx.frequencies, ctx.levels, n_samples, rate, 0.0)
+        ctx.starts, sound = _make(ctx.loops, ctx.frequencies, ctx.levels, n_samples, rate, turns)
         return torch.from_numpy(sound).view(*f.shape[:-2], n_samples)
 
     @staticmethod
@@ -156,9 +175,9 @@ class _PartialsSum(torch.autograd.Function):
         f, a = ctx.saved_tensors
         needs = ctx.needs_input_grad[:2]
         if (again := by_formula(ctx.formula, (f, a), needs, grad)) is not None:
-            return (*again, None, None, None)
+            return (*again, None, None, None, None, None)
         by_f, by_a = _way_back(ctx, grad, *needs)
-        return _like(by_f, f), _like(by_a, a), None, None, None
+        return _like(by_f, f), _like(by_a, a), None, None, None, None, None
 
 
 def _make(

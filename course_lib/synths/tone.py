@@ -48,6 +48,18 @@ class ToneParts(NamedTuple):
         return self.harmonic + self.noise + self.room
 
 
+def phase_of_last_frame(f0_hz: Tensor, *, hop: int, sample_rate: float, turns: float = 0.0) -> float:
+    """Phase in turns at which the last of the frames f0_hz (n_frames,) begins, where the first begins at `turns`.
+
+    >>> phase_of_last_frame(torch.tensor([440.0, 440.0]), hop=10, sample_rate=16_000)
+    0.275
+    """
+    frames = frames_of(n_frames=len(f0_hz), n_samples=len(f0_hz) * hop, device=f0_hz.device)
+    step, bend = frame_lines(f0_hz, frames, sample_rate)
+    phase = frame_phase(step[None], bend[None], (f0_hz == 0)[None], frames).start
+    return (turns + float(phase[-1])) % 1.0
+
+
 class PitchedPart(Protocol):
     """What an instrument needs of the part that follows the pitch, so that another can take its place.
 
@@ -111,11 +123,7 @@ class HarmonicPart:
 
     def advance(self, controls: ToneControls, *, hop: int, sample_rate: float, start: float | None) -> float:
         """Phase at which the last frame begins, in turns."""
-        f0 = controls.f0_hz
-        frames = frames_of(n_frames=len(f0), n_samples=len(f0) * hop, device=f0.device)
-        step, bend = frame_lines(f0, frames, sample_rate)
-        phase = frame_phase(step[None], bend[None], (f0 == 0)[None], frames).start
-        return ((start or 0.0) + float(phase[-1])) % 1.0
+        return phase_of_last_frame(controls.f0_hz, hop=hop, sample_rate=sample_rate, turns=start or 0.0)
 
 
 HARMONICS = HarmonicPart()

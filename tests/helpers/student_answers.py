@@ -1202,7 +1202,7 @@ SLIPS |= {
     ],
 }
 
-# --- Other instruments: four synthesizers ------------------------------------------------------------------------------
+# --- Other instruments: four synthesizers ---------------------------------------------------------------------------
 
 
 def pairs_by_sorting(losses):

@@ -20,12 +20,18 @@ BANDS = rand(2, 4, 5, seed=4)
 GAIN = cl.LinearGain(0.5).requires_grad_(False)
 OSCILLATOR = cl.Oscillator(440.0, 1.0, n_samples=37, sample_rate=SR).double()
 SYNTH = cl.HarmonicSynth(torch.full((4,), 440.0), 5, n_samples=37, sample_rate=SR).double()
+MIXER = cl.WavetableSynth(torch.full((4,), 440.0), n_tables=4, n_harmonics=6, n_samples=37, sample_rate=SR).double()
+PARTS = (rand(5, 6, low=-1, seed=7), rand(5, 6, low=-1, seed=8))  # of complex coefficients
 SAME = dict.fromkeys(("compile", "export", "trace", "fake", "meta", "arrays"), "the program of the row above")
 FITTED = {
     "trace": "torch.jit knows no functional_call",
     "half": "its parameters have a precision of their own",
     "arrays": "parameters are tensors",
 }
+
+
+COMPLEX = {"half": "complex halves hardly exist in PyTorch", "arrays": "complex tensors are made here"}
+DRAWN = "a generator draws where it is called"
 
 
 def there(module, x):
@@ -43,6 +49,29 @@ def fitted(f0, a, d):
     return torch.func.functional_call(there(SYNTH, f0), parameters, ())
 
 
+def wavetable(f0, a, w, real, imaginary, mask=True):
+    tables = torch.complex(real, imaginary)
+    return cl.wavetable_synth(f0, a, w, tables, n_samples=37, sample_rate=SR, mask=mask)
+
+
+def mixed(f0, raw, tables):
+    """`WavetableSynth` with these parameters."""
+    return torch.func.functional_call(there(MIXER, f0), {"f0_hz": f0, "raw": raw, "raw_tables": tables}, ())
+
+
+class Played(torch.nn.Module):
+    """A tone without noise, from raw numbers to sound."""
+
+    def __init__(self, tone):
+        super().__init__()
+        self.tone = tone
+
+    def forward(self, raw, f0):
+        controls = self.tone.controls(raw, f0, torch.zeros_like(raw), sample_rate=SR)
+        return self.tone.sound(controls, n_samples=37, sample_rate=SR)
+
+
+TONE = Played(cl.WavetableTone(4, 6)).double()
 CASES = [
     Case("sinusoid", lambda f, a: cl.sinusoid(f, a, n_samples=37, sample_rate=SR), (HZ, rand(2, 3))),
     Case(
@@ -87,6 +116,37 @@ CASES = [
         (HZ[0], RAW[0], RAW_SHARES[0]),
         leaves=FITTED,
     ),
+    Case("wavetable_synth", wavetable, (RESTS, LEVELS, SHARES, *PARTS), leaves=COMPLEX),
+    Case(
+        "wavetable_synth unmasked",
+        lambda *x: wavetable(*x, mask=False),
+        (HZ, LEVELS, SHARES, *PARTS),
+        leaves={**SAME, **COMPLEX},
+    ),
+    Case(
+        "wavetable_synth sampled",
+        lambda f, a, w, t: cl.wavetable_synth(f, a, w, t, n_samples=37, sample_rate=SR, sampled=True),
+        (RESTS, LEVELS, SHARES, rand(5, 12, low=-1, seed=6)),
+    ),
+    Case("wavetable_controls", lambda raw, f: cl.wavetable_controls(raw, f, SR), (RAW_SHARES, RESTS), half=2),
+    Case("WavetableControls", lambda *x: cl.WavetableControls(*x), (HZ, LEVELS, SHARES), half=2,
+         leaves={"arrays": "it holds what it is given"}),
+    Case("WavetableSynth", mixed, (HZ[0], RAW_SHARES[0], rand(4, 6, 2, low=-1, seed=7)), leaves=FITTED),
+    Case("tables_from_samples", lambda x: torch.view_as_real(cl.tables_from_samples(x, 3)), (rand(2, 9),),
+         leaves={"half": "complex halves are computed in single"}),
+    Case("samples_from_tables", lambda *x: cl.samples_from_tables(torch.complex(*x), 16), PARTS, leaves=COMPLEX),
+    Case("normalise_tables", lambda *x: torch.view_as_real(cl.normalise_tables(torch.complex(*x))), PARTS,
+         leaves=COMPLEX),
+    Case("draw_tables", lambda x: x + cl.draw_tables(1, 1, torch.Generator().manual_seed(0)).to(x), (rand(2),),
+         leaves={"compile": DRAWN, "export": DRAWN, "trace": DRAWN, "vmap": DRAWN, "fake": DRAWN, "arrays": DRAWN}),
+    Case(
+        "WavetableTone",
+        lambda raw, f, tables: torch.func.functional_call(there(TONE, f), {"tone.raw_tables": tables}, (raw, f)),
+        (RAW_SHARES[0], RESTS[0], rand(4, 6, 2, low=-1, seed=7)),
+        leaves=FITTED,
+    ),
+    Case("WavetableToneControls", lambda *x: cl.WavetableToneControls(*x), (HZ, LEVELS, SHARES, BANDS), half=2,
+         leaves={"arrays": "it holds what it is given"}),
     Case("LinearGain", lambda x: there(GAIN, x)(x), (rand(2, 9, low=-1),), half=2),
     Case("noise_controls", cl.noise_controls, (RAW,), half=2),
     Case("filtered_noise", lambda m: cl.filtered_noise(m, 37), (BANDS,)),

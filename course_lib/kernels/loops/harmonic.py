@@ -72,6 +72,48 @@ def add_up(
                 now[j] = twice[j] * s3 - s2
 
 
+@part
+def project(
+    turns: NDArray, twice: NDArray, g: NDArray, gw: NDArray, n_harmonics: int, quarter: float, m: int,
+    before: NDArray, now: NDArray, here: NDArray, there: NDArray,
+) -> None:  # fmt: skip
+    """The transpose of `add_up`: Σ (g − gw) · sin kφ is added to here_k and Σ gw · sin kφ to there_k."""
+    for k0 in range(0, n_harmonics, ANEW):
+        begin(turns, k0, quarter, m, before, now)
+        for k in range(k0, min(k0 + ANEW, n_harmonics), 4):
+            u0, u1, u2, u3, v0, v1, v2, v3 = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+            for j in range(m):
+                s0 = now[j]
+                s1 = twice[j] * s0 - before[j]
+                s2 = twice[j] * s1 - s0
+                s3 = twice[j] * s2 - s1
+                u0, u1, u2, u3 = u0 + g[j] * s0, u1 + g[j] * s1, u2 + g[j] * s2, u3 + g[j] * s3
+                v0, v1, v2, v3 = v0 + gw[j] * s0, v1 + gw[j] * s1, v2 + gw[j] * s2, v3 + gw[j] * s3
+                before[j] = s3
+                now[j] = twice[j] * s3 - s2
+            here[k], here[k + 1], here[k + 2], here[k + 3] = (
+                here[k] + u0 - v0, here[k + 1] + u1 - v1, here[k + 2] + u2 - v2, here[k + 3] + u3 - v3
+            )  # fmt: skip
+            there[k], there[k + 1], there[k + 2], there[k + 3] = (
+                there[k] + v0, there[k + 1] + v1, there[k + 2] + v2, there[k + 3] + v3
+            )  # fmt: skip
+
+
+@part
+def hand_over(
+    here: NDArray, there: NDArray, row: int, i: int, after: int, stop: int, by_shares: NDArray, carry: NDArray
+) -> None:
+    """What frame i has found, to its own shares and to those of the next; across `stop` by way of `carry`."""
+    for k in range(by_shares.shape[2]):
+        by_shares[row, i, k] += here[k]
+        if after == i:
+            by_shares[row, i, k] += there[k]
+        elif after < stop:
+            by_shares[row, after, k] += there[k]
+        else:
+            carry[k] += there[k]
+
+
 @Loop
 def harmonic_sum(
     f: NDArray, starts: NDArray, shares: NDArray, rate: float, row: int, first: int, stop: int, sound: NDArray
@@ -157,30 +199,5 @@ def harmonic_transpose(
             set_up(starts[row, i, 0], step, bend, n, bow, m, turns, twice)
             for j in range(m):
                 gw[j] = g[j] * (offset + n[j]) * (n_frames / n_samples)
-            for k0 in range(0, n_harmonics, ANEW):
-                begin(turns, k0, 0.0, m, before, now)
-                for k in range(k0, min(k0 + ANEW, n_harmonics), 4):
-                    u0, u1, u2, u3, v0, v1, v2, v3 = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
-                    for j in range(m):
-                        s0 = now[j]
-                        s1 = twice[j] * s0 - before[j]
-                        s2 = twice[j] * s1 - s0
-                        s3 = twice[j] * s2 - s1
-                        u0, u1, u2, u3 = u0 + g[j] * s0, u1 + g[j] * s1, u2 + g[j] * s2, u3 + g[j] * s3
-                        v0, v1, v2, v3 = v0 + gw[j] * s0, v1 + gw[j] * s1, v2 + gw[j] * s2, v3 + gw[j] * s3
-                        before[j] = s3
-                        now[j] = twice[j] * s3 - s2
-                    here[k], here[k + 1], here[k + 2], here[k + 3] = (
-                        here[k] + u0 - v0, here[k + 1] + u1 - v1, here[k + 2] + u2 - v2, here[k + 3] + u3 - v3
-                    )  # fmt: skip
-                    there[k], there[k + 1], there[k + 2], there[k + 3] = (
-                        there[k] + v0, there[k + 1] + v1, there[k + 2] + v2, there[k + 3] + v3
-                    )  # fmt: skip
-        for k in range(n_harmonics):
-            by_shares[row, i, k] += here[k]
-            if after == i:
-                by_shares[row, i, k] += there[k]
-            elif after < stop:
-                by_shares[row, after, k] += there[k]
-            else:
-                carry[k] += there[k]
+            project(turns, twice, g, gw, n_harmonics, 0.0, m, before, now, here, there)
+        hand_over(here, there, row, i, after, stop, by_shares, carry)
