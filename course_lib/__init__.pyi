@@ -116,6 +116,13 @@ from course_lib.scores import (
 )
 from course_lib.sounds.clips import clip_names as clip_names, load_audio as load_audio, load_clip as load_clip
 from course_lib.synths.additive import additive_synth as additive_synth
+from course_lib.synths.envelopes import (
+    AdsrControls as AdsrControls,
+    AdsrEnvelope as AdsrEnvelope,
+    adsr as adsr,
+    adsr_controls as adsr_controls,
+    lfo as lfo,
+)
 from course_lib.synths.gain import LinearGain as LinearGain
 from course_lib.synths.harmonic import (
     HarmonicControls as HarmonicControls,
@@ -129,5 +136,10 @@ from course_lib.synths.harmonic import (
 )
 from course_lib.synths.noise import filtered_noise as filtered_noise, noise_controls as noise_controls
 from course_lib.synths.oscillator import Oscillator as Oscillator, sinusoid as sinusoid
+from course_lib.synths.waveforms import (
+    sawtooth_wave as sawtooth_wave,
+    square_wave as square_wave,
+    triangle_wave as triangle_wave,
+)
 
 __version__: str
