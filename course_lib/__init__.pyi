@@ -122,6 +122,12 @@ from course_lib.synths.fourier_tables import (
     normalise_tables as normalise_tables,
     samples_from_tables as samples_from_tables,
     tables_from_samples as tables_from_samples,
+from course_lib.synths.envelopes import (
+    AdsrControls as AdsrControls,
+    AdsrEnvelope as AdsrEnvelope,
+    adsr as adsr,
+    adsr_controls as adsr_controls,
+    lfo as lfo,
 )
 from course_lib.synths.gain import LinearGain as LinearGain
 from course_lib.synths.harmonic import (
@@ -145,6 +151,10 @@ from course_lib.synths.wavetable import (
     WavetableSynth as WavetableSynth,
     wavetable_controls as wavetable_controls,
     wavetable_synth as wavetable_synth,
+from course_lib.synths.waveforms import (
+    sawtooth_wave as sawtooth_wave,
+    square_wave as square_wave,
+    triangle_wave as triangle_wave,
 )
 
 __version__: str

@@ -5,6 +5,7 @@ Shapes and types are always looked at; values only where there are any (`is_eage
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
@@ -46,6 +47,28 @@ def as_tensor(value: ArrayLike, name: str) -> Tensor:
     if tensor.dtype not in PRECISIONS:
         raise TypeError(f"{name} must be of 16 bits or more, got {tensor.dtype}; convert it with .to(torch.float32)")
     return tensor
+
+
+def as_tensors(**given: ArrayLike) -> tuple[Tensor, ...]:
+    """Return each as `as_tensor` does; plain numbers take the precision and the device of what stands beside them.
+
+    Args:
+        given: by name, for the messages.
+
+    Raises:
+        TypeError: as `as_tensor`.
+
+    >>> [x.dtype for x in as_tensors(rate_hz=5, depth=torch.ones(1, dtype=torch.float64))]
+    [torch.float64, torch.float64]
+    """
+    tensors = {name: as_tensor(x, name) for name, x in given.items() if not isinstance(x, (int, float))}
+    dtypes = [x.dtype for x in tensors.values()] or [torch.get_default_dtype()]
+    dtype = functools.reduce(torch.promote_types, dtypes)
+    device = next((x.device for x in tensors.values()), None)
+    numbers = {
+        name: torch.tensor(x, dtype=dtype, device=device) for name, x in given.items() if isinstance(x, (int, float))
+    }
+    return tuple((tensors | numbers)[name] for name in given)
 
 
 def _plain(value: ArrayLike) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from typing import Literal, get_args
 
 import torch
@@ -10,6 +9,7 @@ from torch import Tensor, nn
 
 from course_lib.core.checks import (
     as_tensor,
+    as_tensors,
     check_count,
     check_finite,
     check_frequency,
@@ -50,19 +50,12 @@ def sinusoid(
     """
     rate = check_sample_rate(sample_rate)
     n_samples = check_count(n_samples, "n_samples")
-    # Plain numbers take the precision and the device of the tensors and arrays beside them.
-    given = {"frequency_hz": frequency_hz, "amplitude": amplitude, "initial_phase": initial_phase}
-    tensors = {name: as_tensor(x, name) for name, x in given.items() if not isinstance(x, (int, float))}
-    dtypes = [x.dtype for x in tensors.values()] or [torch.get_default_dtype()]
-    dtype = functools.reduce(torch.promote_types, dtypes)
-    device = next((x.device for x in tensors.values()), None)
-    numbers = {
-        name: torch.tensor(x, dtype=dtype, device=device) for name, x in given.items() if isinstance(x, (int, float))
-    }
-    frequency_hz, amplitude, initial_phase = ((tensors | numbers)[name] for name in given)
+    frequency_hz, amplitude, initial_phase = as_tensors(
+        frequency_hz=frequency_hz, amplitude=amplitude, initial_phase=initial_phase
+    )
     f = check_frequency(frequency_hz, "frequency_hz", rate, below_nyquist=True)
-    a = check_finite(as_tensor(amplitude, "amplitude"), "amplitude")
-    start = check_finite(as_tensor(initial_phase, "initial_phase"), "initial_phase")
+    a = check_finite(amplitude, "amplitude")
+    start = check_finite(initial_phase, "initial_phase")
     check_leading(frequency_hz=f.shape[:-1], amplitude=a.shape[:-1], initial_phase=start.shape)
     dtype = torch.promote_types(f.dtype, a.dtype)
     f, a = in_single(f, a)

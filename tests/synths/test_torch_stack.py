@@ -22,6 +22,9 @@ OSCILLATOR = cl.Oscillator(440.0, 1.0, n_samples=37, sample_rate=SR).double()
 SYNTH = cl.HarmonicSynth(torch.full((4,), 440.0), 5, n_samples=37, sample_rate=SR).double()
 MIXER = cl.WavetableSynth(torch.full((4,), 440.0), n_tables=4, n_harmonics=6, n_samples=37, sample_rate=SR).double()
 PARTS = (rand(5, 6, low=-1, seed=7), rand(5, 6, low=-1, seed=8))  # of complex coefficients
+ADSR = tuple(torch.tensor(x, dtype=torch.float64) for x in ([0.01, 0.02], 0.6, [0.2, 0.25], 0.21, 0.5, [0.33, 0.4]))
+ENVELOPE = cl.AdsrEnvelope(0.0, 0.6, n_frames=9, frame_rate=7).double()
+WAVE = {"n_samples": 37, "sample_rate": SR}
 SAME = dict.fromkeys(("compile", "export", "trace", "fake", "meta", "arrays"), "the program of the row above")
 FITTED = {
     "trace": "torch.jit knows no functional_call",
@@ -147,6 +150,23 @@ CASES = [
     ),
     Case("WavetableToneControls", lambda *x: cl.WavetableToneControls(*x), (HZ, LEVELS, SHARES, BANDS), half=2,
          leaves={"arrays": "it holds what it is given"}),
+    Case("adsr", lambda *x: cl.adsr(*x, n_frames=9, frame_rate=7), ADSR),
+    Case("adsr cut", lambda r, s: cl.adsr(0.0, 0.2, 0.5, r, s, 0.4, n_frames=9, frame_rate=7),
+         (ADSR[3], ADSR[4]), leaves=SAME),
+    Case("adsr_controls", lambda raw: cl.adsr_controls(raw, 0.0, 1.0), (rand(2, 4, low=-4, high=4),), half=32),
+    Case("AdsrControls", lambda *x: cl.AdsrControls(*x), ADSR, half=2, leaves={"arrays": "it holds what it is given"}),
+    Case("AdsrEnvelope", lambda raw: torch.func.functional_call(there(ENVELOPE, raw), {"raw": raw}, ()),
+         (rand(4, low=-1),), leaves=FITTED),
+    Case("lfo", lambda f, a, p: cl.lfo(f, a, n_frames=11, frame_rate=40, initial_phase=p),
+         (rand(2, 3, low=3, high=9), rand(2, 2), rand(2))),
+    Case("lfo triangle", lambda f, a: cl.lfo(f, a, n_frames=11, frame_rate=40, shape="triangle"),
+         (rand(2, 3, low=3, high=9), rand(2, 2)), leaves=SAME),
+    Case("lfo square", lambda f, a: cl.lfo(f, a, n_frames=11, frame_rate=40, shape="square"),
+         (rand(2, 3, low=3, high=9), rand(2, 2)), leaves=SAME),
+    Case("sawtooth_wave", lambda f, a: cl.sawtooth_wave(f, a, n_harmonics=5, **WAVE), (RESTS, LEVELS)),
+    Case("triangle_wave", lambda f, a: cl.triangle_wave(f, a, n_harmonics=5, **WAVE), (RESTS, LEVELS)),
+    Case("square_wave", lambda f, a, w: cl.square_wave(f, a, width=w, n_harmonics=5, **WAVE),
+         (RESTS, LEVELS, rand(2, 4, low=0.2, high=0.8, seed=6))),
     Case("LinearGain", lambda x: there(GAIN, x)(x), (rand(2, 9, low=-1),), half=2),
     Case("noise_controls", cl.noise_controls, (RAW,), half=2),
     Case("filtered_noise", lambda m: cl.filtered_noise(m, 37), (BANDS,)),
