@@ -60,6 +60,7 @@ from course_lib.effects.levels import (
     fade_cuts as fade_cuts,
     gain_to_level as gain_to_level,
 )
+from course_lib.effects.oversampling import lower_rate as lower_rate, raise_rate as raise_rate
 from course_lib.effects.recursion import filter_recursively as filter_recursively
 from course_lib.effects.reverb import (
     DecayReverb as DecayReverb,
@@ -140,6 +141,11 @@ from course_lib.synths.harmonic import (
     normalise_distribution as normalise_distribution,
     scale_parameters as scale_parameters,
 )
+from course_lib.synths.newt import (
+    NewtControls as NewtControls,
+    newt_controls as newt_controls,
+    newt_synth as newt_synth,
+)
 from course_lib.synths.noise import filtered_noise as filtered_noise, noise_controls as noise_controls
 from course_lib.synths.oscillator import Oscillator as Oscillator, sinusoid as sinusoid
 from course_lib.synths.tones.wavetable import (
@@ -155,6 +161,14 @@ from course_lib.synths.waveforms import (
     sawtooth_wave as sawtooth_wave,
     square_wave as square_wave,
     triangle_wave as triangle_wave,
+from course_lib.synths.shapers import Shapers as Shapers
+from course_lib.synths.waveshaper import (
+    Curve as Curve,
+    chebyshev_curve as chebyshev_curve,
+    clip_curve as clip_curve,
+    fold_curve as fold_curve,
+    tanh_curve as tanh_curve,
+    waveshape as waveshape,
 )
 
 __version__: str

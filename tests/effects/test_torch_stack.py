@@ -54,6 +54,8 @@ def decaying_room(audio: Tensor, log_rt60: Tensor, log_gain: Tensor) -> Tensor:
 
 LEFT_OUT = {"rfft_frequencies": "made from two numbers"}
 CASES = [
+    Case("raise_rate", lambda x: cl.raise_rate(x, 2), (AUDIO,)),
+    Case("lower_rate", lambda x: cl.lower_rate(x, 2), (AUDIO,)),
     Case("fir_filter", cl.fir_filter, (AUDIO, BANDS)),
     Case("fir_filter even", lambda x, m: cl.fir_filter(x, m, time_varying=True), (AUDIO, MOVING)),
     Case("fir_filter uneven", lambda x, m: cl.fir_filter(x, m, time_varying=True), (AUDIO, UNEVEN)),

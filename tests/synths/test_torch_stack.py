@@ -75,6 +75,15 @@ class Played(torch.nn.Module):
 
 
 TONE = Played(cl.WavetableTone(4, 6)).double()
+BENT, VALUES, WEIGHTS = rand(2, 40, low=-1.2, high=1.2), rand(2, 7, low=-1, seed=1), rand(2, 5, low=-1, seed=2)
+CURVE = cl.tanh_curve(3.0)
+NEWT = (
+    HZ, rand(2, 4, 3, low=0.3), rand(2, 4, 3, low=-0.3, high=0.3), rand(2, 4, 3), rand(5, 3, low=-0.3, high=0.3),
+    rand(5, high=6.0), rand(3, 9, low=-1),
+)  # fmt: skip
+SHAPERS = cl.Shapers(3).double().requires_grad_(False)
+
+
 CASES = [
     Case("sinusoid", lambda f, a: cl.sinusoid(f, a, n_samples=37, sample_rate=SR), (HZ, rand(2, 3))),
     Case(
@@ -182,6 +191,34 @@ CASES = [
         lambda f, a, d, m, room: tone(ToneControls(f, a, d, m), n_samples=37, sample_rate=SR, room=room),
         (RESTS, LEVELS, SHARES, BANDS, rand(6, low=-1)),
         leaves={"arrays": "controls are tensors"},
+    ),
+    Case("waveshape", cl.waveshape, (BENT, VALUES)),
+    Case("waveshape raised", lambda x, v: cl.waveshape(x, v, oversampling=2), (BENT, VALUES)),
+    Case(
+        "waveshape mean",
+        lambda x: cl.waveshape(x, CURVE, antiderivative=CURVE.antiderivative),
+        (BENT,),
+    ),
+    Case("chebyshev_curve", lambda w, x: cl.waveshape(x, cl.chebyshev_curve(w)), (WEIGHTS, 0.8 * BENT)),
+    Case("tanh_curve", lambda x: cl.waveshape(x, cl.tanh_curve(2.0)), (BENT,)),
+    Case("clip_curve", lambda x: cl.waveshape(x, cl.clip_curve(2.0)), (BENT,)),
+    Case("fold_curve", lambda x: cl.waveshape(x, cl.fold_curve(2.0)), (BENT,)),
+    Case("Curve", lambda x: cl.waveshape(x, cl.Curve(torch.sin, torch.cos)), (BENT,)),
+    Case("newt_controls", cl.newt_controls, (rand(2, 4, 7, low=-4, high=4), HZ), half=4),
+    Case("newt_synth", lambda *x: cl.newt_synth(*x, n_samples=37, sample_rate=SR), NEWT),
+    Case(
+        "newt_synth resting",
+        lambda *x: cl.newt_synth(*x, n_samples=37, sample_rate=SR),
+        (RESTS, *NEWT[1:]),
+        leaves=SAME,
+    ),
+    Case("NewtControls", lambda *x: cl.NewtControls(*x), NEWT[:4], half=2,
+         leaves={"arrays": "it holds what it is given"}),
+    Case(
+        "Shapers",
+        lambda x: there(SHAPERS, x)(x),
+        (rand(3, 9, low=-1),),
+        leaves={"half": "its parameters have a precision of their own", "arrays": "parameters are in double precision"},
     ),
 ]  # fmt: skip
 
