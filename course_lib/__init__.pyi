@@ -116,6 +116,14 @@ from course_lib.scores import (
 )
 from course_lib.sounds.clips import clip_names as clip_names, load_audio as load_audio, load_clip as load_clip
 from course_lib.synths.additive import additive_synth as additive_synth
+from course_lib.synths.fm import FmSynth as FmSynth, fm_synth as fm_synth
+from course_lib.synths.fm_controls import (
+    FmControls as FmControls,
+    fm_controls as fm_controls,
+    index_limits as index_limits,
+)
+from course_lib.synths.fm_lines import bessel as bessel, bessel_lines as bessel_lines
+from course_lib.synths.fm_patch import FmPatch as FmPatch, parse_patch as parse_patch
 from course_lib.synths.gain import LinearGain as LinearGain
 from course_lib.synths.harmonic import (
     HarmonicControls as HarmonicControls,
@@ -129,5 +137,6 @@ from course_lib.synths.harmonic import (
 )
 from course_lib.synths.noise import filtered_noise as filtered_noise, noise_controls as noise_controls
 from course_lib.synths.oscillator import Oscillator as Oscillator, sinusoid as sinusoid
+from course_lib.synths.tones.fm import FmTone as FmTone
 
 __version__: str
