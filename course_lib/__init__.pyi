@@ -130,6 +130,14 @@ from course_lib.synths.envelopes import (
     adsr_controls as adsr_controls,
     lfo as lfo,
 )
+from course_lib.synths.fm import FmSynth as FmSynth, fm_synth as fm_synth
+from course_lib.synths.fm_controls import (
+    FmControls as FmControls,
+    fm_controls as fm_controls,
+    index_limits as index_limits,
+)
+from course_lib.synths.fm_lines import bessel as bessel, bessel_lines as bessel_lines
+from course_lib.synths.fm_patch import FmPatch as FmPatch, parse_patch as parse_patch
 from course_lib.synths.gain import LinearGain as LinearGain
 from course_lib.synths.harmonic import (
     HarmonicControls as HarmonicControls,
@@ -170,5 +178,6 @@ from course_lib.synths.waveshaper import (
     tanh_curve as tanh_curve,
     waveshape as waveshape,
 )
+from course_lib.synths.tones.fm import FmTone as FmTone
 
 __version__: str

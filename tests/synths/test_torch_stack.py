@@ -17,6 +17,10 @@ LEVELS, RAW = rand(2, 4, seed=1), rand(2, 4, low=-4, high=4, seed=1)
 SHARES, RAW_SHARES = rand(2, 4, 5, seed=2), rand(2, 4, 5, low=-4, high=4, seed=2)
 PARTIALS = rand(2, 4, 5, low=100.0, high=9000.0, seed=3)
 BANDS = rand(2, 4, 5, seed=4)
+FM = ("3>2>1, 4>1, 5", (1, 2.5, 0.5, 14, 3))  # 14 times f0 lies above Nyquist now and then
+FM_SYNTH = cl.FmSynth(torch.full((4,), 440.0), FM[1], FM[0], n_samples=37, sample_rate=SR).double()
+TONE = cl.FmTone()
+LOW = rand(2, 4, low=200.0, high=800.0) * (rand(2, 4, seed=5) > 0.3)
 GAIN = cl.LinearGain(0.5).requires_grad_(False)
 OSCILLATOR = cl.Oscillator(440.0, 1.0, n_samples=37, sample_rate=SR).double()
 SYNTH = cl.HarmonicSynth(torch.full((4,), 440.0), 5, n_samples=37, sample_rate=SR).double()
@@ -176,6 +180,41 @@ CASES = [
     Case("triangle_wave", lambda f, a: cl.triangle_wave(f, a, n_harmonics=5, **WAVE), (RESTS, LEVELS)),
     Case("square_wave", lambda f, a, w: cl.square_wave(f, a, width=w, n_harmonics=5, **WAVE),
          (RESTS, LEVELS, rand(2, 4, low=0.2, high=0.8, seed=6))),
+    Case(
+        "fm_synth",
+        lambda f, x: cl.fm_synth(f, x, FM[1], FM[0], n_samples=37, sample_rate=SR),
+        (LOW, SHARES),
+        half=64,
+    ),
+    Case(
+        "fm_synth feedback",
+        lambda f, x, r: cl.fm_synth(f, x, r, "3>2>1, 4>1, 5>5, 3>3", n_samples=12, sample_rate=SR),
+        (LOW, SHARES, rand(5, low=0.5, high=3.0, seed=6)),
+        half=256,
+    ),
+    Case(
+        "fm_controls",
+        lambda x, f: cl.fm_controls(x, f, FM[1], FM[0], sample_rate=SR),
+        (RAW_SHARES, LOW),
+        half=4,
+        leaves={"jvp": "a limit has a corner where a modulator's room is shared out"},
+    ),
+    Case("FmControls", lambda *x: cl.FmControls(*x), (HZ, SHARES), half=2,
+         leaves={"arrays": "it holds what it is given"}),
+    Case("index_limits", lambda f: cl.index_limits(f, FM[1], FM[0], sample_rate=SR)[..., 1:4], (LOW,)),
+    Case(
+        "FmSynth",
+        lambda f, raw: torch.func.functional_call(there(FM_SYNTH, f), {"f0_hz": f, "raw": raw}, ()),
+        (LOW[0], RAW_SHARES[0]),
+        leaves=FITTED,
+    ),
+    Case(
+        "FmTone",
+        lambda raw, f, m: TONE.sound(TONE.controls(raw, f, m, sample_rate=SR), n_samples=37, sample_rate=SR),
+        (rand(2, 4, 6, low=-4, high=4), LOW, BANDS),
+        half=64,
+        leaves={"jvp": "a limit has a corner where max_index takes over", "arrays": "controls are tensors"},
+    ),
     Case("LinearGain", lambda x: there(GAIN, x)(x), (rand(2, 9, low=-1),), half=2),
     Case("noise_controls", cl.noise_controls, (RAW,), half=2),
     Case("filtered_noise", lambda m: cl.filtered_noise(m, 37), (BANDS,)),
