@@ -54,6 +54,10 @@ def wavetable(f0, a, w, real, imaginary, mask=True):
     return cl.wavetable_synth(f0, a, w, tables, n_samples=37, sample_rate=SR, mask=mask)
 
 
+def drawn():
+    return cl.draw_tables(n_tables=1, n_harmonics=1, generator=torch.Generator().manual_seed(0))
+
+
 def mixed(f0, raw, tables):
     """`WavetableSynth` with these parameters."""
     return torch.func.functional_call(there(MIXER, f0), {"f0_hz": f0, "raw": raw, "raw_tables": tables}, ())
@@ -71,7 +75,7 @@ class Played(torch.nn.Module):
         return self.tone.sound(controls, n_samples=37, sample_rate=SR)
 
 
-TONE = Played(cl.WavetableTone(4, 6)).double()
+TONE = Played(cl.WavetableTone(n_tables=4, n_harmonics=6)).double()
 CASES = [
     Case("sinusoid", lambda f, a: cl.sinusoid(f, a, n_samples=37, sample_rate=SR), (HZ, rand(2, 3))),
     Case(
@@ -137,7 +141,7 @@ CASES = [
     Case("samples_from_tables", lambda *x: cl.samples_from_tables(torch.complex(*x), 16), PARTS, leaves=COMPLEX),
     Case("normalise_tables", lambda *x: torch.view_as_real(cl.normalise_tables(torch.complex(*x))), PARTS,
          leaves=COMPLEX),
-    Case("draw_tables", lambda x: x + cl.draw_tables(1, 1, torch.Generator().manual_seed(0)).to(x), (rand(2),),
+    Case("draw_tables", lambda x: x + drawn().to(x), (rand(2),),
          leaves={"compile": DRAWN, "export": DRAWN, "trace": DRAWN, "vmap": DRAWN, "fake": DRAWN, "arrays": DRAWN}),
     Case(
         "WavetableTone",
