@@ -37,7 +37,7 @@ def tables_from_samples(samples: ArrayLike, n_harmonics: int | None = None) -> T
     if k > most:
         raise ValueError(f"{length} samples hold {most} harmonics; got n_harmonics = {k}. Draw the wave finer")
     x = x if x.dtype == torch.float64 else x.float()
-    return torch.fft.rfft(x)[..., 1 : k + 1] * 1j * (2 / length)
+    return torch.fft.rfft(x, norm="forward")[..., 1 : k + 1] * 2j
 
 
 def samples_from_tables(tables: Tensor, length: int) -> Tensor:
@@ -87,7 +87,7 @@ def normalise_tables(tables: Tensor) -> Tensor:
     return c / torch.where(total > 0, total, torch.ones_like(total))
 
 
-def draw_tables(n_tables: int, n_harmonics: int, generator: torch.Generator | None = None) -> Tensor:
+def draw_tables(*, n_tables: int, n_harmonics: int, generator: torch.Generator | None = None) -> Tensor:
     """Random tables to start learning from: harmonic k is about as strong as a sawtooth's, its phase anywhere.
 
     Args:
@@ -102,7 +102,7 @@ def draw_tables(n_tables: int, n_harmonics: int, generator: torch.Generator | No
 
     Chapter: book/other_instruments/wavetables.ipynb
 
-    >>> draw_tables(3, 8, torch.Generator().manual_seed(0)).shape
+    >>> draw_tables(n_tables=3, n_harmonics=8, generator=torch.Generator().manual_seed(0)).shape
     torch.Size([3, 8, 2])
     """
     n, k = check_count(n_tables, "n_tables"), check_count(n_harmonics, "n_harmonics")
@@ -110,7 +110,11 @@ def draw_tables(n_tables: int, n_harmonics: int, generator: torch.Generator | No
 
 
 def check_tables(tables: Tensor, name: str = "tables") -> Tensor:
-    """Complex coefficients (…, K) as they are, or TypeError and ValueError."""
+    """Complex coefficients (…, K) as they are, or TypeError and ValueError.
+
+    >>> check_tables(torch.ones(1, 2) + 0j).shape
+    torch.Size([1, 2])
+    """
     c = torch.as_tensor(tables)
     if not c.is_complex():
         raise TypeError(

@@ -245,7 +245,9 @@ class WavetableSynth(nn.Module):
         super().__init__()
         f0 = torch.atleast_1d(check_frequency(f0_hz, "f0_hz", check_sample_rate(sample_rate)).detach().clone())
         self.register_buffer("f0_hz", f0)
-        self.raw_tables = nn.Parameter(draw_tables(n_tables, n_harmonics, generator).to(f0))
+        self.raw_tables = nn.Parameter(
+            draw_tables(n_tables=n_tables, n_harmonics=n_harmonics, generator=generator).to(f0)
+        )
         self.raw = nn.Parameter(f0.new_zeros(*f0.shape, 1 + len(self.raw_tables)))
         self.n_samples = check_count(n_samples, "n_samples", minimum=f0.shape[-1])
         self.sample_rate = sample_rate

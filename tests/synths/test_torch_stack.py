@@ -61,6 +61,10 @@ def wavetable(f0, a, w, real, imaginary, mask=True):
     return cl.wavetable_synth(f0, a, w, tables, n_samples=37, sample_rate=SR, mask=mask)
 
 
+def drawn():
+    return cl.draw_tables(n_tables=1, n_harmonics=1, generator=torch.Generator().manual_seed(0))
+
+
 def mixed(f0, raw, tables):
     """`WavetableSynth` with these parameters."""
     return torch.func.functional_call(there(MIXER, f0), {"f0_hz": f0, "raw": raw, "raw_tables": tables}, ())
@@ -88,6 +92,7 @@ NEWT = (
 SHAPERS = cl.Shapers(3).double().requires_grad_(False)
 
 
+TONE = Played(cl.WavetableTone(n_tables=4, n_harmonics=6)).double()
 CASES = [
     Case("sinusoid", lambda f, a: cl.sinusoid(f, a, n_samples=37, sample_rate=SR), (HZ, rand(2, 3))),
     Case(
@@ -153,7 +158,7 @@ CASES = [
     Case("samples_from_tables", lambda *x: cl.samples_from_tables(torch.complex(*x), 16), PARTS, leaves=COMPLEX),
     Case("normalise_tables", lambda *x: torch.view_as_real(cl.normalise_tables(torch.complex(*x))), PARTS,
          leaves=COMPLEX),
-    Case("draw_tables", lambda x: x + cl.draw_tables(1, 1, torch.Generator().manual_seed(0)).to(x), (rand(2),),
+    Case("draw_tables", lambda x: x + drawn().to(x), (rand(2),),
          leaves={"compile": DRAWN, "export": DRAWN, "trace": DRAWN, "vmap": DRAWN, "fake": DRAWN, "arrays": DRAWN}),
     Case(
         "WavetableTone",

@@ -177,7 +177,7 @@ def test_samples_and_coefficients_are_there_and_back(length, k):
 
 
 def test_normalised_magnitudes_sum_to_one():
-    t = torch.view_as_complex(cl.draw_tables(4, 9, torch.Generator().manual_seed(1)))
+    t = torch.view_as_complex(cl.draw_tables(n_tables=4, n_harmonics=9, generator=torch.Generator().manual_seed(1)))
     t[2] = 0
     sums = cl.normalise_tables(t).abs().sum(-1)
     torch.testing.assert_close(sums, torch.tensor([1.0, 1.0, 0.0, 1.0]))
@@ -190,7 +190,9 @@ def test_normalised_magnitudes_sum_to_one():
 @pytest.mark.parametrize("method", METHODS)
 def test_aliases_stay_below_80_db_over_the_violins_range(method):
     generator = torch.Generator().manual_seed(0)
-    tables = cl.normalise_tables(torch.view_as_complex(cl.draw_tables(10, 60, generator)))
+    tables = cl.normalise_tables(
+        torch.view_as_complex(cl.draw_tables(n_tables=10, n_harmonics=60, generator=generator))
+    )
     n = 125
     for midi in (55, 64, 73, 82, 91, 100, 105):
         f0 = cl.midi_to_hz(torch.full((n,), float(midi)))
@@ -350,7 +352,7 @@ def test_a_fresh_tone_is_about_as_loud_as_harmonics_and_all_of_it_learns():
 
 
 def test_a_tone_passes_pitch_and_noise_on_and_advances_as_harmonics_do():
-    tone = cl.WavetableTone(2, 3)
+    tone = cl.WavetableTone(n_tables=2, n_harmonics=3)
     c = tone_controls(tone, 30)
     assert c._fields[0] == "f0_hz" and c._fields[-1] == "noise_magnitudes" and c.noise_magnitudes.shape == (30, 9)
     ours = tone.advance(c, hop=64, sample_rate=SR, start=0.3)
@@ -401,8 +403,8 @@ def test_bad_input(values, more, error, message):
         (lambda: cl.tables_from_samples([0.0, np.nan, 0.0]), "samples must be finite"),
         (lambda: cl.samples_from_tables(SINE, 4), "twice the number of harmonics, 4; got 4"),
         (lambda: cl.normalise_tables(SINE[:, :0]), "a coefficient or more"),
-        (lambda: cl.draw_tables(0, 4), "n_tables must be at least 1"),
-        (lambda: cl.WavetableTone(4, 0), "n_harmonics must be at least 1"),
+        (lambda: cl.draw_tables(n_tables=0, n_harmonics=4), "n_tables must be at least 1"),
+        (lambda: cl.WavetableTone(n_tables=4, n_harmonics=0), "n_harmonics must be at least 1"),
         (lambda: cl.wavetable_controls(torch.zeros(3, 1), torch.ones(3), SR), r"1 \+ n_tables"),
         (lambda: cl.wavetable_controls(torch.zeros(3, 2), torch.ones(4), SR), "same n_frames"),
         (lambda: cl.wavetable_controls(torch.zeros(3, 2) * np.nan, torch.ones(3), SR), "raw must be finite"),

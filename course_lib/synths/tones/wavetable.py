@@ -51,9 +51,9 @@ class WavetableTone(nn.Module):
     torch.Size([576])
     """
 
-    def __init__(self, n_tables: int = 10, n_harmonics: int = 60) -> None:
+    def __init__(self, *, n_tables: int = 10, n_harmonics: int = 60) -> None:
         super().__init__()
-        self.raw_tables = nn.Parameter(draw_tables(n_tables, n_harmonics))
+        self.raw_tables = nn.Parameter(draw_tables(n_tables=n_tables, n_harmonics=n_harmonics))
         self.n_raw = 1 + len(self.raw_tables)
 
     def tables(self) -> Tensor:
