@@ -118,11 +118,6 @@ from course_lib.scores import (
 )
 from course_lib.sounds.clips import clip_names as clip_names, load_audio as load_audio, load_clip as load_clip
 from course_lib.synths.additive import additive_synth as additive_synth
-from course_lib.synths.fourier_tables import (
-    draw_tables as draw_tables,
-    normalise_tables as normalise_tables,
-    samples_from_tables as samples_from_tables,
-    tables_from_samples as tables_from_samples,
 from course_lib.synths.envelopes import (
     AdsrControls as AdsrControls,
     AdsrEnvelope as AdsrEnvelope,
@@ -138,6 +133,12 @@ from course_lib.synths.fm_controls import (
 )
 from course_lib.synths.fm_lines import bessel as bessel, bessel_lines as bessel_lines
 from course_lib.synths.fm_patch import FmPatch as FmPatch, parse_patch as parse_patch
+from course_lib.synths.fourier_tables import (
+    draw_tables as draw_tables,
+    normalise_tables as normalise_tables,
+    samples_from_tables as samples_from_tables,
+    tables_from_samples as tables_from_samples,
+)
 from course_lib.synths.gain import LinearGain as LinearGain
 from course_lib.synths.harmonic import (
     HarmonicControls as HarmonicControls,
@@ -156,20 +157,22 @@ from course_lib.synths.newt import (
 )
 from course_lib.synths.noise import filtered_noise as filtered_noise, noise_controls as noise_controls
 from course_lib.synths.oscillator import Oscillator as Oscillator, sinusoid as sinusoid
-from course_lib.synths.tones.wavetable import (
-    WavetableTone as WavetableTone,
-    WavetableToneControls as WavetableToneControls,
+from course_lib.synths.shapers import Shapers as Shapers
+from course_lib.synths.tones.choose import make_tone as make_tone
+from course_lib.synths.tones.fm import FmTone as FmTone
+from course_lib.synths.tones.newt import NewtTone as NewtTone
+from course_lib.synths.tones.wavetable import WavetableTone as WavetableTone
+from course_lib.synths.waveforms import (
+    sawtooth_wave as sawtooth_wave,
+    square_wave as square_wave,
+    triangle_wave as triangle_wave,
 )
 from course_lib.synths.wavetable import (
     WavetableControls as WavetableControls,
     WavetableSynth as WavetableSynth,
     wavetable_controls as wavetable_controls,
     wavetable_synth as wavetable_synth,
-from course_lib.synths.waveforms import (
-    sawtooth_wave as sawtooth_wave,
-    square_wave as square_wave,
-    triangle_wave as triangle_wave,
-from course_lib.synths.shapers import Shapers as Shapers
+)
 from course_lib.synths.waveshaper import (
     Curve as Curve,
     chebyshev_curve as chebyshev_curve,
@@ -178,6 +181,5 @@ from course_lib.synths.waveshaper import (
     tanh_curve as tanh_curve,
     waveshape as waveshape,
 )
-from course_lib.synths.tones.fm import FmTone as FmTone
 
 __version__: str

@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 import course_lib as cl
+from course_lib.analysis.aliases import alias_db
 from course_lib.core.envelopes import upsample_frequency
 from course_lib.kernels.method import compiled_loops
 from course_lib.synths.fm import BLENDS, FM_METHODS, Feedback, FmMethod, FmStart, fm_advance
 from course_lib.synths.fm_patch import PATCHES
-from tests.helpers.aliases import alias_db
 
 RATE = 16_000
 F64 = torch.float64
@@ -239,10 +239,10 @@ def test_limited_indices_do_not_alias(name: str, f0_hz: float) -> None:
     at: dict[str, Any] = {"n_samples": 16_384, "sample_rate": RATE}
     limited = cl.fm_controls(raw, f0, ratios, patch, sample_rate=RATE).levels
     pitch = f0_hz / 10 if name == "brass" else f0_hz
-    assert alias_db(cl.fm_synth(f0, limited, ratios, patch, **at), pitch, RATE) < -75 - 5 * (name != "pair")
+    assert alias_db(cl.fm_synth(f0, limited, ratios, patch, **at), pitch, sample_rate=RATE) < -75 - 5 * (name != "pair")
     free = cl.fm_controls(raw, f0, ratios, patch, sample_rate=RATE, alias_db=None).levels
     if f0_hz > 1000:
-        assert alias_db(cl.fm_synth(f0, free, ratios, patch, **at), pitch, RATE) > -30
+        assert alias_db(cl.fm_synth(f0, free, ratios, patch, **at), pitch, sample_rate=RATE) > -30
 
 
 def test_the_trio_is_clean_over_its_range_and_an_octave_above() -> None:
@@ -252,7 +252,7 @@ def test_the_trio_is_clean_over_its_range_and_an_octave_above() -> None:
         f0 = torch.full((64,), f0_hz, dtype=F64)
         levels = cl.fm_controls(torch.full((64, 6), 20.0, dtype=F64), f0, ratios, patch, sample_rate=RATE).levels
         sound = cl.fm_synth(f0, levels, ratios, patch, n_samples=16_384, sample_rate=RATE)
-        assert alias_db(sound, f0_hz, RATE) < -80, f"MIDI {midi}"
+        assert alias_db(sound, f0_hz, sample_rate=RATE) < -80, f"MIDI {midi}"
 
 
 def test_carsons_rule_is_not_enough() -> None:
@@ -263,7 +263,7 @@ def test_carsons_rule_is_not_enough() -> None:
     heard = {}
     for name, index in {"Carson": carson, "limit": limit}.items():
         sound = cl.fm_synth([f0], [[1.0, index]], (1, 1), "2>1", n_samples=16_384, sample_rate=RATE)
-        heard[name] = alias_db(sound, f0, RATE)
+        heard[name] = alias_db(sound, f0, sample_rate=RATE)
     assert heard["Carson"] > -35 and heard["limit"] < -80, heard
 
 

@@ -12,12 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import course_lib as cl
+from course_lib.analysis.aliases import alias_db
 from course_lib.effects.oversampling import early_taps
 from course_lib.synths.newt import exciter_waves, newt_raised
 from course_lib.synths.tone import tone, tone_controls
 from course_lib.synths.tone_stream import cut_stretch, stream_tone
 from course_lib.synths.tones.newt import NewtTone
-from tests.helpers.aliases import alias_db
 
 D = torch.float64
 RATE, HOP = 16_000, 64
@@ -200,12 +200,15 @@ def test_aliases_lie_60_db_below_even_at_full_gain(hertz: float) -> None:
         for raw in (0.0, 10.0):  # gains of 1, and of 2, which is the most
             if raw:
                 two_loud = steady(two, hertz, raw)
-                assert alias_db(two_loud, hertz, RATE) < -50
+                assert alias_db(two_loud, hertz, sample_rate=RATE) < -50
             else:
-                assert alias_db(steady(two, hertz), hertz, RATE) < -70
+                assert alias_db(steady(two, hertz), hertz, sample_rate=RATE) < -70
         one = NewtTone(oversampling=1)
         one.load_state_dict(two.state_dict())
-        assert alias_db(steady(one, hertz), hertz, RATE) > alias_db(steady(two, hertz), hertz, RATE) + 3
+        assert (
+            alias_db(steady(one, hertz), hertz, sample_rate=RATE)
+            > alias_db(steady(two, hertz), hertz, sample_rate=RATE) + 3
+        )
 
 
 def test_a_fresh_tone_is_about_as_loud_as_harmonics_are() -> None:

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import course_lib as cl
+from course_lib.analysis.aliases import alias_db
 from course_lib.kernels.curves import read, read_reference
-from tests.helpers.aliases import alias_db
 
 D = torch.float64
 RATE = 16_000
@@ -92,7 +92,7 @@ def test_aliases_are_as_low_as_the_cure_makes_them(name: str, factor: int, mean:
     shaped = cl.waveshape(
         sine(1245.3), curve, oversampling=factor, antiderivative=curve.antiderivative if mean else None
     )
-    measured = alias_db(shaped[1000:-1000], 1245.3, RATE)
+    measured = alias_db(shaped[1000:-1000], 1245.3, sample_rate=RATE)
     assert measured < at_most_db
     if factor == 1:
         assert measured > at_most_db - 2  # no cure: they are there
@@ -105,7 +105,7 @@ def test_antiderivatives_help_clippers_and_hardly_folders() -> None:
         plain, mean = (
             cl.waveshape(sine(1245.3), curve, antiderivative=f)[1000:-1000] for f in (None, curve.antiderivative)
         )
-        gains[name] = alias_db(plain, 1245.3, RATE) - alias_db(mean, 1245.3, RATE)
+        gains[name] = alias_db(plain, 1245.3, sample_rate=RATE) - alias_db(mean, 1245.3, sample_rate=RATE)
     assert gains["tanh"] > 5 and 0 < gains["fold"] < 4
 
 

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import course_lib as cl
+from course_lib.analysis.aliases import alias_db
 from course_lib.synths.tone import HARMONICS
 from course_lib.synths.tone_stream import cut_stretch, join_stretches, stream_tone
 from course_lib.synths.wavetable import read_samples
-from tests.helpers.aliases import alias_db
 
 SR = 16_000
 D = torch.float64
@@ -198,7 +198,7 @@ def test_aliases_stay_below_80_db_over_the_violins_range(method):
         f0 = cl.midi_to_hz(torch.full((n,), float(midi)))
         weights = torch.full((n, 10), 0.1)
         sound = cl.wavetable_synth(f0, torch.ones(n), weights, tables, n_samples=n * 64, sample_rate=SR, method=method)
-        assert alias_db(sound, float(f0[0]), SR) < -80, midi
+        assert alias_db(sound, float(f0[0]), sample_rate=SR) < -80, midi
 
 
 def test_the_mask_is_what_keeps_them_away():
@@ -208,8 +208,8 @@ def test_the_mask_is_what_keeps_them_away():
     masked = cl.wavetable_synth(1245.0 * one, one, one[None], saw, **play)
     bare = cl.wavetable_synth(1245.0 * one, one, one[None], saw, mask=False, **play)
     read = cl.wavetable_synth(1245.0 * one, one, one[None], cl.samples_from_tables(saw, 2048), sampled=True, **play)
-    assert alias_db(masked, 1245, SR) < -85
-    assert -20 < alias_db(bare, 1245, SR) < -8 and -20 < alias_db(read, 1245, SR) < -8
+    assert alias_db(masked, 1245, sample_rate=SR) < -85
+    assert -20 < alias_db(bare, 1245, sample_rate=SR) < -8 and -20 < alias_db(read, 1245, sample_rate=SR) < -8
 
 
 @pytest.mark.parametrize("sampled", [False, True])

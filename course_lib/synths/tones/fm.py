@@ -52,6 +52,7 @@ class FmTone(nn.Module):
     """
 
     ratios: Tensor
+    carries: Tensor
     shift: Tensor
 
     def __init__(
@@ -70,8 +71,9 @@ class FmTone(nn.Module):
         self.n_raw = self.patch.n_operators
         # exp_sigmoid(x) = 2 · sigmoid(x)^ln 10: carriers begin where they are together as loud as harmonics begin.
         share = (FRESH_RMS * math.sqrt(2 / len(self.patch.carriers)) / 2) ** (1 / math.log(10))
-        carries = [o in self.patch.carriers for o in range(1, self.n_raw + 1)]
-        self.register_buffer("shift", torch.tensor(carries) * math.log(share / (1 - share)), persistent=False)
+        carries = torch.tensor([float(o in self.patch.carriers) for o in range(1, self.n_raw + 1)])
+        self.register_buffer("carries", carries, persistent=False)
+        self.register_buffer("shift", carries * math.log(share / (1 - share)), persistent=False)
 
     def controls(self, raw: Tensor, f0_hz: Tensor, noise_magnitudes: Tensor, *, sample_rate: float) -> FmToneControls:
         """Controls of raw numbers (…, n_frames, n_raw); f0 and the noise are passed on."""
@@ -80,6 +82,15 @@ class FmTone(nn.Module):
             max_index=self.max_index, alias_db=self.alias_db,
         )  # fmt: skip
         return FmToneControls(f0, levels, noise_magnitudes)
+
+    def scaled(self, controls: FmToneControls, gain: Tensor) -> FmToneControls:
+        """The carriers are what is scaled: the indices, and with them the colour, stay."""
+        heard = self.carries.to(gain)
+        return controls._replace(levels=controls.levels * (1 - heard + heard * gain.unsqueeze(-1)))
+
+    def level(self, controls: FmToneControls) -> Tensor:
+        """The sum of the carriers' levels."""
+        return (controls.levels * self.carries.to(controls.levels)).sum(-1)
 
     def sound(
         self, controls: FmToneControls, *, n_samples: int, sample_rate: float, start: FmStart | None = None

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from course_lib.core.checks import check_count
-from course_lib.core.frame_phase import frame_lines, frame_phase, frames_of
 from course_lib.effects.oversampling import REACH
 from course_lib.synths.newt import NewtControls, newt_controls, newt_raised, newt_synth
 from course_lib.synths.shapers import Shapers
+from course_lib.synths.tone import phase_of_last_frame
 
 
 class NewtToneControls(NamedTuple):
@@ -67,6 +67,14 @@ class NewtTone(nn.Module):
         """Controls of raw (…, n_frames, n_raw), pitch and noise passed on."""
         return NewtToneControls(*newt_controls(raw, f0_hz), noise_magnitudes)
 
+    def scaled(self, controls: NewtToneControls, gain: Tensor) -> NewtToneControls:
+        """The level behind the shapers is what is scaled: their drive, and with it the colour, stays."""
+        return controls._replace(level=controls.level * gain.unsqueeze(-1))
+
+    def level(self, controls: NewtToneControls) -> Tensor:
+        """The mean of the shapers' levels."""
+        return controls.level.mean(-1)
+
     def sound(
         self, controls: NewtToneControls, *, n_samples: int, sample_rate: float, start: NewtStart | None = None
     ) -> Tensor:
@@ -87,17 +95,13 @@ class NewtTone(nn.Module):
         first = max(0, last - -(-reach // raised))
         if first < last and factor > 1:
             near = NewtControls(*(x[first:] for x in controls[:4]))
-            begin = turns + _turns_at(controls.f0_hz[: first + 1], raised, sample_rate * factor)
+            begin = phase_of_last_frame(
+                controls.f0_hz[: first + 1], hop=raised, sample_rate=sample_rate * factor, turns=turns
+            )
             made = newt_raised(
                 *near, self.mix, self.phases, self.shapers.curves(self.n_points), n_samples=len(near.f0_hz) * hop,
                 sample_rate=sample_rate, oversampling=factor, turns=begin,
             )  # fmt: skip
             past = torch.cat([past, made[:-raised]])[-reach:]
-        return NewtStart((turns + _turns_at(controls.f0_hz, raised, sample_rate * factor)) % 1.0, past)
-
-
-def _turns_at(f0_hz: Tensor, hop: int, rate: float) -> float:
-    """Phase at which the last of these frames begins, in turns."""
-    frames = frames_of(n_frames=len(f0_hz), n_samples=len(f0_hz) * hop, device=f0_hz.device)
-    step, bend = frame_lines(f0_hz, frames, rate)
-    return float(frame_phase(step[None], bend[None], (f0_hz == 0)[None], frames).start[-1])
+        end = phase_of_last_frame(controls.f0_hz, hop=raised, sample_rate=sample_rate * factor, turns=turns)
+        return NewtStart(end, past)
