@@ -21,7 +21,6 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -134,10 +133,9 @@ def stop(reason: str) -> NoReturn:
     raise SystemExit(2)
 
 
-def fetch(folder: Path, names: Iterable[str] = ("basic_pitch", "supersonic", "sf3")) -> None:
-    """Download and unpack packages of SOURCES into a folder; one that is already there is taken as it is."""
-    for name in names:
-        command = SOURCES[name]
+def fetch(folder: Path) -> None:
+    """Download and unpack the three packages into a folder; one that is already there is taken as it is."""
+    for name, command in SOURCES.items():
         if not list(folder.glob(f"*{name}*.tar.gz")) and not list(folder.glob(f"*{name}*.tgz")):
             if shutil.which(command[0]) is None:
                 stop(f"{command[0]} is missing: install Node.js (`sudo apt install npm`), then run this again")

