@@ -51,7 +51,7 @@ def add(r: argparse.ArgumentParser) -> None:
         help="what is trained; inference, then pitch, synthesis and expression, in any order, are MIDI-DDSP",
     )
     r.add_argument("--instrument", metavar="NAME", help="its name; the folder's if left out")
-    r.add_argument("--steps", type=int, help="3000 if left out; 5000 for inference and synthesis, 1000 for expression")
+    r.add_argument("--steps", type=int, help="5000 if left out; 3000 for pitch, 1000 for expression")
     r.add_argument(
         "--inference",
         type=Path,

@@ -17,7 +17,7 @@ from course_lib.training.data import audio_digest, check_parts, cut_stretches, d
 from course_lib.training.run import Plan, Run, RunOptions, TrainingRecord
 from course_lib.training.trainer import Task, mean_in_pieces, train_network
 
-RUN = Run(steps=3000, plan=Plan(batch=4, stretch_s=1.0))
+RUN = Run(steps=5000, plan=Plan())
 PREROLL_S = 0.5  # played before the stretch that is compared, so that the room is already ringing
 REVERB_SHARE = 0.05  # of the learning rate, for the taps of the room
 
@@ -35,7 +35,7 @@ def train(
         recordings: from `load_recordings`; "train" and "validation" are used.
         out: where the instrument goes (.safetensors); None keeps it in memory only.
         config: shape of the model.
-        options: steps (3000), plan, facts, resume, device, progress, on_validation; see `course_lib.training.run.Run`.
+        options: steps (5000), plan, facts, resume, device, progress, on_validation; see `course_lib.training.run.Run`.
 
     Returns:
         The model with the best validation loss, in evaluation mode, and the record.
