@@ -45,13 +45,16 @@ def _judge_masked_levels(answer: Any) -> str:
             "a rest (f0 = 0) has no harmonics: they would all lie at 0 Hz, and 0 is below Nyquist.": under < rate / 2,
             "the limit is Nyquist, half the sample rate.": (under < rate) & ~resting,
             "a harmonic exactly on Nyquist is silent: the comparison is strict.": (under <= rate / 2) & ~resting,
-            "the first entry is harmonic 1: k counts from 1, not from 0.": (f0[:, None] * (k - 1) < rate / 2)
-            & ~resting,
             "one mask for all frames: each frame has its own pitch, and its own mask.": (
                 (f0.max() * k < rate / 2).expand(len(f0), -1)
             ),
         }
         name_the_slip(got, {message: levels * mask for message, mask in slips.items()})
+        shifted = f0[:, None] * (k - 1)
+        for low in (0.0, -1.0):
+            mask = (shifted > low) & (shifted < rate / 2)
+            for heard in (mask, mask & ~resting):
+                name_the_slip(got, {"the first entry is harmonic 1: k counts from 1, not from 0.": levels * heard})
         raise Wrong(f"{you_give(got, right)}.")
     return "frame by frame as counted one by one, on Nyquist and in a rest too."
 
@@ -173,7 +176,7 @@ EXERCISES = [
          "Keep a level where the partial is above 0 Hz and strictly below sample_rate / 2, else 0: torch.where."),
         masked_levels,
         "Each frame has a mask of its own, and between frames the levels move in straight lines: a harmonic that a "
-        "glide carries over Nyquist fades over one frame. In a rest every partial lies at 0 Hz, which is below Nyquist too.",
+        "glide carries over Nyquist fades over one frame. In a rest all partials lie at 0 Hz, below Nyquist.",
     ),
     Exercise(
         "wavetables-2",
