@@ -1238,5 +1238,89 @@ SLIPS |= {
         (lambda r, f, s: odd_tone_in_numpy(r, f, 2 * s), "Nyquist is half"),
         (lambda r, f, s: odd_tone_in_numpy(r, f, s, mask=False), "aliases"),
         (lambda r, f, s: odd_tone_in_numpy(r, f, s, powers=lambda x: 2 * x), "sign"),
+
+# --- Wavetables -------------------------------------------------------------------------------------------------------
+
+
+def levels_by_loop(levels, f0_hz, rate):
+    rows = []
+    for f in f0_hz.tolist():
+        rows.append([float(a) if f > 0 and k * f < rate / 2 else 0.0 for k, a in enumerate(levels, 1)])
+    return rows
+
+
+def tables_by_trying(levels, error):
+    u, s, v = np.linalg.svd(np.asarray(levels), full_matrices=False)
+    for r in range(len(s) + 1):
+        if np.linalg.norm(np.asarray(levels) - (u[:, :r] * s[:r]) @ v[:r]) <= error * np.linalg.norm(levels):
+            return r
+    return len(s)
+
+
+def tables_by(measure, more=0):
+    def needed(levels, error):
+        s = np.linalg.svd(levels.numpy(), compute_uv=False)
+        return int(measure(s, error)) + more
+
+    return needed
+
+
+def kept_below(limit, first=1, low=0.0):
+    def masked(levels, f0_hz, rate):
+        partials = f0_hz[:, None] * torch.arange(first, first + len(levels))
+        return levels * ((partials > low) & (partials < limit(rate)))
+
+    return masked
+
+
+RIGHT |= {
+    "wavetables-1": [
+        levels_by_loop,
+        lambda a, f, rate: np.where(
+            (np.outer(f, np.arange(1, len(a) + 1)) < rate / 2) & (f.numpy()[:, None] > 0), a.numpy(), 0
+        ),
+    ],
+    "wavetables-2": [
+        lambda gain_db: torch.sqrt(torch.tensor(10 ** (gain_db / 20))),
+        lambda gain_db: np.float32(2) ** (gain_db / (40 * math.log10(2))),
+    ],
+    "wavetables-3": [
+        lambda w, m: w.numpy() @ np.linalg.inv(m.numpy()),
+        lambda w, m: torch.linalg.solve(m.T.float(), w.T.float()).T.tolist(),
+    ],
+    "wavetables-4": [
+        tables_by_trying,
+        lambda a, e: torch.tensor(
+            float((1 - torch.linalg.svdvals(a).square().cumsum(0) / a.square().sum() > e * e).sum() + 1)
+        ),
+    ],
+}
+SLIPS |= {
+    "wavetables-1": [
+        (kept_below(lambda rate: rate / 2, low=-1.0), "a rest (f0 = 0)"),
+        (kept_below(lambda rate: rate), "the limit is Nyquist"),
+        (kept_below(lambda rate: rate / 2, first=0, low=-1.0), "k counts from 1"),
+        (
+            lambda a, f, rate: a * (f.max() * torch.arange(1, len(a) + 1) < rate / 2).expand(len(f), -1),
+            "one mask for all frames",
+        ),
+    ],
+    "wavetables-2": [
+        (lambda gain_db: 10 ** (gain_db / 20), "falls as 1 / L²"),
+        (lambda gain_db: 10 ** (gain_db / 10), "10·log10 is for powers"),
+        (lambda gain_db: 1 / 10 ** (gain_db / 40), "needs a longer table"),
+        (lambda gain_db: gain_db / 12.04, "in octaves"),
+    ],
+    "wavetables-3": [
+        (lambda w, m: w @ m, "the weights must undo"),
+        (lambda w, m: torch.linalg.solve(m, w.T).T, "from the right"),
+        (lambda w, m: w @ (1 / m), "one over each of its entries"),
+        (lambda w, m: w @ m.T, "rotations only"),
+    ],
+    "wavetables-4": [
+        (tables_by(lambda s, e: (np.cumsum(s) / s.sum() < 1 - e).sum(), 1), "adds up their squares"),
+        (tables_by(lambda s, e: (np.cumsum(s**2) / (s**2).sum() < 1 - e).sum(), 1), "error², not error"),
+        (lambda a, e: tables_by_trying(a, e) - 1, "one too few"),
+        (lambda a, e: tables_by_trying(a, e) + 1, "one too many"),
     ],
 }
