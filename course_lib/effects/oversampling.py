@@ -93,7 +93,11 @@ def keep_each(sound: Tensor, taps: Tensor, factor: int, *, ahead: int) -> Tensor
 
 
 def lowpass_taps(factor: int) -> Tensor:
-    """The filter of both, (2 · REACH · factor + 1,) in float64, its middle at time 0; the taps sum to 1."""
+    """The filter of both, (2 · REACH · factor + 1,) in float64, its middle at time 0; the taps sum to 1.
+
+    >>> lowpass_taps(2).shape
+    torch.Size([257])
+    """
     half = REACH * factor
     t = torch.arange(-half, half + 1, dtype=torch.float64)
     window = torch.kaiser_window(2 * half + 1, periodic=False, beta=KAISER, dtype=torch.float64)
@@ -107,6 +111,9 @@ def early_taps(factor: int) -> Tensor:
     For a sound that is made as it goes along. It is the minimum-phase one, by way of the cepstrum: the logarithm of the
     magnitudes, folded onto positive times. It delays what is low by two samples of the lower rate, and what lies near
     Nyquist by more.
+
+    >>> early_taps(2)[:2].round(decimals=3)
+    tensor([0.0020, 0.0160], dtype=torch.float64)
     """
     taps = lowpass_taps(factor)
     size = 1 << 14

@@ -15,7 +15,7 @@ class Shapers(nn.Module):
     """Learned curves, each a small network of its own: one number in, sines of sums, one number out.
 
     The last layer is a sum without a sine: a curve that ends in a sine cannot well reach its own extremes, and learns
-    Chebyshev's polynomials five times worse.
+    Chebyshev's polynomials three times worse.
 
     Args:
         n_shapers: how many, M.

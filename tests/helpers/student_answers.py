@@ -7,7 +7,9 @@ import itertools
 import math
 
 import numpy as np
+import scipy.interpolate
 import scipy.signal
+import scipy.special
 import scipy.stats
 import torch
 from torch import nn
@@ -1322,5 +1324,81 @@ SLIPS |= {
         (tables_by(lambda s, e: (np.cumsum(s**2) / (s**2).sum() < 1 - e).sum(), 1), "error², not error"),
         (lambda a, e: tables_by_trying(a, e) - 1, "one too few"),
         (lambda a, e: tables_by_trying(a, e) + 1, "one too many"),
+
+# --- Other instruments: waveshaping -----------------------------------------------------------------------------
+
+
+def waves_by_angle(x, k):
+    return np.cos(k * np.arccos(np.clip(x.numpy(), -1, 1)))
+
+
+def folded_by_steps(k, f0, rate, factor):
+    f = k * f0
+    while f > factor * rate / 2:
+        f = abs(f - factor * rate)
+    return f if f < rate / 2 else 0
+
+
+def table_gradient_by_loop(n, x, grad):
+    out = [0.0] * n
+    for xi, gi in zip(x.tolist(), grad.tolist(), strict=True):
+        place = (xi + 1) / 2 * (n - 1)
+        left = min(int(place), n - 2)
+        out[left] += gi * (1 - place + left)
+        out[left + 1] += gi * (place - left)
+    return out
+
+
+def table_gradient_by_autograd(n, x, grad):
+    table = torch.zeros(n, requires_grad=True)
+    place = (x.float() + 1) / 2 * (n - 1)
+    left = place.floor().long().clamp(max=n - 2)
+    y = table[left] + (place - left) * (table[left + 1] - table[left])
+    return torch.autograd.grad(y, table, grad.float())[0]
+
+
+def table_gradient_to(weights):
+    def slip(n, x, grad):
+        place = (x + 1) / 2 * (n - 1)
+        left = place.floor().clamp(max=n - 2).long()
+        low, high = weights(place - left)
+        out = torch.zeros(n, dtype=grad.dtype)
+        return out.index_add_(0, left, grad * low).index_add_(0, left + 1, grad * high)
+
+    return slip
+
+
+RIGHT |= {
+    "waveshaping-1": [waves_by_angle, lambda x, k: scipy.special.eval_chebyt(k, x.numpy()).tolist()],
+    "waveshaping-2": [
+        lambda t, x: np.interp(x.numpy(), np.linspace(-1, 1, len(t)), t.numpy()),
+        lambda t, x: [float(np.interp(v, np.linspace(-1, 1, len(t)), t)) for v in x.tolist()],
+    ],
+    "waveshaping-3": [folded_by_steps, lambda *a: torch.tensor(float(folded_by_steps(*a)))],
+    "waveshaping-4": [table_gradient_by_loop, table_gradient_by_autograd],
+}
+SLIPS |= {
+    "waveshaping-1": [
+        (lambda x, k: waves_by_angle(x, k - 1), "one step too few"),
+        (lambda x, k: scipy.special.eval_chebyu(k, x.numpy()), "second kind"),
+        (lambda x, k: torch.sin(k * torch.arccos(x)), "of a cosine that stands at"),
+    ],
+    "waveshaping-2": [
+        (lambda t, x: t[((x.clamp(-1, 1) + 1) / 2 * (len(t) - 1) + 1e-9).floor().long()], "value to the left"),
+        (
+            lambda t, x: scipy.interpolate.interp1d(np.linspace(-1, 1, len(t)), t, fill_value="extrapolate")(x),
+            "are held",
+        ),
+        (lambda t, x: t, "shape"),
+    ],
+    "waveshaping-3": [
+        (lambda k, f, r, m: abs(k * f - m * r * round(k * f / (m * r))), "takes it away"),
+        (lambda k, f, r, m: (k * f) % (m * r), "mirrored"),
+        (lambda k, f, r, m: k * f, "folds back"),
+    ],
+    "waveshaping-4": [
+        (table_gradient_to(lambda q: (q, 1 - q)), "exchanged"),
+        (table_gradient_to(lambda q: (torch.ones_like(q), 0 * q)), "both get a share"),
+        (lambda n, x, g: torch.zeros(n - 1), "shape"),
     ],
 }

@@ -227,7 +227,7 @@ def test_a_fresh_tone_is_about_as_loud_as_harmonics_are() -> None:
 @pytest.mark.parametrize("oversampling", [1, 2])
 def test_no_cut_can_be_heard(hop: int, oversampling: int) -> None:
     torch.manual_seed(0)
-    part, rng, n = NewtTone(4, 20, oversampling=oversampling), np.random.default_rng(hop), 90
+    part, rng, n = NewtTone(4, n_harmonics=20, oversampling=oversampling), np.random.default_rng(hop), 90
     f0 = torch.from_numpy(rng.uniform(200, 1500, n))
     f0[10:13] = f0[40:60] = 0.0
     raw = torch.from_numpy(rng.uniform(-2, 2, (n, part.n_raw)))
@@ -241,7 +241,7 @@ def test_no_cut_can_be_heard(hop: int, oversampling: int) -> None:
 
 def test_all_of_it_learns() -> None:
     torch.manual_seed(0)
-    part = NewtTone(3, 10)
+    part = NewtTone(3, n_harmonics=10)
     raw = torch.zeros(2, 20, part.n_raw, requires_grad=True)
     controls = part.controls(raw, torch.full((2, 20), 300.0), torch.zeros(2, 20, 2), sample_rate=RATE)
     part.sound(controls, n_samples=20 * HOP, sample_rate=RATE).square().mean().backward()
@@ -252,9 +252,9 @@ def test_all_of_it_learns() -> None:
 
 def test_the_same_seed_makes_the_same_tone() -> None:
     torch.manual_seed(5)
-    one = NewtTone(4, 12)
+    one = NewtTone(4, n_harmonics=12)
     torch.manual_seed(5)
-    other = NewtTone(4, 12)
+    other = NewtTone(4, n_harmonics=12)
     assert all(torch.equal(a, b) for a, b in zip(one.state_dict().values(), other.state_dict().values(), strict=True))
 
 

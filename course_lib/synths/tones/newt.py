@@ -53,7 +53,7 @@ class NewtTone(nn.Module):
     phases: Tensor
 
     def __init__(
-        self, n_shapers: int = 8, n_harmonics: int = 60, *, oversampling: int = 2, n_points: int = 2048
+        self, n_shapers: int = 8, *, n_harmonics: int = 60, oversampling: int = 2, n_points: int = 2048
     ) -> None:
         super().__init__()
         m, k = check_count(n_shapers, "n_shapers"), check_count(n_harmonics, "n_harmonics")
