@@ -6,6 +6,7 @@ import argparse
 
 from course_lib.benchmark import (
     five_sounds,
+    fm,
     frequency,
     inference,
     midi_ddsp,
@@ -19,6 +20,7 @@ from course_lib.benchmark import (
 # Each module offers SUMMARY, add_options(parser) and run_options(parser, options).
 BENCHMARKS = {
     "five_sounds": five_sounds,
+    "fm": fm,
     "frequency": frequency,
     "inference": inference,
     "midi_ddsp": midi_ddsp,

@@ -111,7 +111,7 @@ def index_limits(
     Around a carrier of frequency f, a modulator of frequency h puts lines at f ± n·h, of amplitude J_n(I). Of these
     N = (sample_rate / 2 − f) / h have room. The next must be small: since J_n(I) ≤ (I / 2)^n / n!, an index of
     2 · (N! · 10^(alias_db / 20))^(1 / N) will do. Carson's rule, I = N − 1, keeps 98 % of the power below Nyquist,
-    and that leaves aliases at −17 dB. Modulators of one operator share its room in equal parts; one that is modulated
+    and what is left aliases at −17 dB. Modulators of one operator share its room in equal parts; one that is modulated
     itself gives as many octaves of its room to the modulators above it as it keeps for its own lines.
 
     Args:
