@@ -1240,6 +1240,9 @@ SLIPS |= {
         (lambda r, f, s: odd_tone_in_numpy(r, f, 2 * s), "Nyquist is half"),
         (lambda r, f, s: odd_tone_in_numpy(r, f, s, mask=False), "aliases"),
         (lambda r, f, s: odd_tone_in_numpy(r, f, s, powers=lambda x: 2 * x), "sign"),
+    ],
+}
+
 
 # --- Wavetables -------------------------------------------------------------------------------------------------------
 
@@ -1324,6 +1327,9 @@ SLIPS |= {
         (tables_by(lambda s, e: (np.cumsum(s**2) / (s**2).sum() < 1 - e).sum(), 1), "error², not error"),
         (lambda a, e: tables_by_trying(a, e) - 1, "one too few"),
         (lambda a, e: tables_by_trying(a, e) + 1, "one too many"),
+    ],
+}
+
 
 # --- Other instruments: waveshaping -----------------------------------------------------------------------------
 
