@@ -41,7 +41,7 @@ def tables_from_samples(samples: ArrayLike, n_harmonics: int | None = None) -> T
 
 
 def samples_from_tables(tables: Tensor, length: int) -> Tensor:
-    """One cycle of each wave, sampled: x[j] = Σ_k |c_k| · sin(2π jk/L + arg c_k).
+    """One cycle of each wave, sampled: x[j] = Σ_k abs(c_k) · sin(2π jk/L + arg c_k).
 
     Args:
         tables: (…, K), complex Fourier coefficients.

@@ -29,7 +29,7 @@ def make_tone(name: ToneName, *, n_harmonics: int = 60, **settings: Any) -> Pitc
     Raises:
         ValueError: an unknown name, a setting that the part does not have.
 
-    Chapter: book/other_instruments/four_synthesizers.ipynb
+    Chapter: book/tone_transfer/decoder.ipynb
 
     >>> make_tone("harmonic", n_harmonics=40).n_raw
     41
