@@ -13,7 +13,6 @@ from course_lib.benchmark import (
     pitch_encoder,
     speed,
     tone_transfer,
-    tones,
     trackers,
 )
 
@@ -27,7 +26,6 @@ BENCHMARKS = {
     "pitch_encoder": pitch_encoder,
     "speed": speed,
     "tone_transfer": tone_transfer,
-    "tones": tones,
     "trackers": trackers,
 }
 

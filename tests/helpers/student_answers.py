@@ -1204,46 +1204,6 @@ SLIPS |= {
     ],
 }
 
-# --- Other instruments: four synthesizers ---------------------------------------------------------------------------
-
-
-def pairs_by_sorting(losses):
-    table = losses.sort(dim=1).values
-    gap = table[:, None, 0] - table[None, :, -1]  # best of one minus worst of the other
-    return torch.tensor(float((gap > 0).sum()))
-
-
-def odd_tone_in_numpy(raw, f0, rate, mask=True, powers=lambda s: -2 * s):
-    raw, f0, k = raw.numpy(), f0.numpy(), np.arange(1, 40, 2)
-    sigmoid = 1 / (1 + np.exp(-raw))
-    shares = k[None] ** powers(sigmoid[:, 1:]) * ((k[None] * f0[:, None] < rate / 2) if mask else 1)
-    return 2 * sigmoid[:, 0] ** np.log(10) + 1e-7, shares / shares.sum(1, keepdims=True)
-
-
-RIGHT |= {
-    "four_synthesizers-1": [
-        pairs_by_sorting,
-        lambda x: sum(float(a.max()) < float(b.min()) for a, b in itertools.permutations(x.numpy(), 2)),
-    ],
-    "four_synthesizers-2": [
-        odd_tone_in_numpy,
-        lambda r, f, s: [x.astype(np.float32) for x in odd_tone_in_numpy(r, f, s)],
-    ],
-}
-SLIPS |= {
-    "four_synthesizers-1": [
-        (lambda x: 2 * pairs_by_sorting(x), "counted twice"),
-        (lambda x: pairs_by_sorting(x.T), "axes are exchanged"),
-        (lambda x: sum(bool((a < b).all()) for a, b in itertools.permutations(x, 2)), "worst"),
-    ],
-    "four_synthesizers-2": [
-        (lambda r, f, s: odd_tone_in_numpy(r, f, 2 * s), "Nyquist is half"),
-        (lambda r, f, s: odd_tone_in_numpy(r, f, s, mask=False), "aliases"),
-        (lambda r, f, s: odd_tone_in_numpy(r, f, s, powers=lambda x: 2 * x), "sign"),
-    ],
-}
-
-
 # --- Wavetables -------------------------------------------------------------------------------------------------------
 
 
