@@ -26,10 +26,10 @@ CLOSE = {"index": 0.05, "amplitude": 0.02, "ratio": 0.01}  # an answer that is n
 
 
 class Pairs(NamedTuple):
-    """Many sounds of one carrier and one modulator: amplitude, index and ratio (n,) each."""
+    """Many sounds of one carrier and one modulator: amplitude, index (modulation) and ratio (n,) each."""
 
     amplitude: Tensor
-    index: Tensor
+    modulation: Tensor
     ratio: Tensor
 
 
@@ -46,7 +46,7 @@ def run_options(parser: argparse.ArgumentParser, options: argparse.Namespace) ->
 def sound(pairs: Pairs) -> Tensor:
     """(n, N) samples."""
     n = len(pairs.ratio)
-    levels = torch.stack([pairs.amplitude, pairs.index], -1).unsqueeze(-2)
+    levels = torch.stack([pairs.amplitude, pairs.modulation], -1).unsqueeze(-2)
     ratios = torch.stack([torch.ones(n), pairs.ratio], -1)
     return fm_synth(torch.full((n, 1), F0_HZ), levels, ratios, "2>1", n_samples=N, sample_rate=SAMPLE_RATE)
 
@@ -64,13 +64,13 @@ def starts(n: int, max_index: float, generator: torch.Generator) -> tuple[Tensor
 
 def find(goal: Tensor, begin: Pairs, max_index: float, *, steps: int, loss: str = "multiscale", free: bool) -> Pairs:
     """Descend from all starts at once: amplitude, and index as a share of its limit; the ratio too if it is free."""
-    amplitude, raw = begin.amplitude.clone(), torch.logit(begin.index / max_index)
+    amplitude, raw = begin.amplitude.clone(), torch.logit(begin.modulation / max_index)
     ratio = begin.ratio.clone()
-    moved = [{"params": [amplitude], "lr": 0.04}, {"params": [raw], "lr": 0.25}]
+    moved: list[dict[str, Any]] = [{"params": [amplitude], "lr": 0.04}, {"params": [raw], "lr": 0.25}]
     if free:
         moved.append({"params": [ratio], "lr": 0.03})
-    for group in moved:
-        group["params"][0].requires_grad_()
+    for moving in (amplitude, raw, *([ratio] if free else [])):
+        moving.requires_grad_()
     optimiser = torch.optim.Adam(moved)
     pace = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda s: 0.02 + 0.5 * (1 + math.cos(math.pi * s / steps)))
     distance = MultiscaleSpectralLoss(goal.expand(len(ratio), -1)) if loss == "multiscale" else None
@@ -105,7 +105,7 @@ def share_found(index: float, ratio: float, max_index: float, *, n: int = 16, st
     found = find(
         target(index, ratio), Pairs(amplitude, begin, torch.full((n,), ratio)), max_index, steps=steps, free=False
     )
-    right = (found.index - index).abs() < CLOSE["index"]
+    right = (found.modulation - index).abs() < CLOSE["index"]
     return float((right & ((found.amplitude - AMPLITUDE).abs() < CLOSE["amplitude"])).float().mean())
 
 
@@ -146,7 +146,7 @@ def grid(ratio: float = 3.0, *, steps: int = 150) -> dict[str, Any]:
     return {
         "steps": steps, "best": float(ratios[order[0]]),
         "loss": float(values[order[0]]), "second": float(ratios[order[1]]), "second_loss": float(values[order[1]]),
-        "index": float(found.index[order[0]]), "amplitude": float(found.amplitude[order[0]]),
+        "index": float(found.modulation[order[0]]), "amplitude": float(found.amplitude[order[0]]),
     }  # fmt: skip
 
 

@@ -12,7 +12,7 @@ function made({ ratio, index, feedback }, from, n) {
   for (let i = 0; i < from + n; i++) {
     const turns = (F0 * i) / RATE;
     const bent = TAU * (turns % 1) + index * Math.sin(TAU * ((ratio * turns) % 1));
-    [before, last] = [last, Math.sin(bent + (feedback * (last + before)) / 2)];
+    [before, last] = [last, Math.sin(bent + (feedback / 100) * ((last + before) / 2))];
     if (i >= from) out[i - from] = last;
   }
   return out;
@@ -54,7 +54,7 @@ export const figure = {
     {
       key: "feedback",
       label: "Feedback of the carrier",
-      options: FIELDS.feedback.options.map((v) => [v, v ? String(v) : "none"]),
+      options: FIELDS.feedback.options.map((v) => [v, v ? String(v / 100) : "none"]),
     },
   ],
   compute,
@@ -99,7 +99,7 @@ export const figure = {
     const harmonic = Math.abs(s.ratio - Math.round(s.ratio)) < 0.005;
     return [
       `Spectrum and wave of a carrier at ${F0} hertz, bent by a sine at ${fixed(F0 * s.ratio, 0)} hertz with an index`,
-      `of ${fixed(s.index, 2)} and feedback of ${s.feedback}.`,
+      `of ${fixed(s.index, 2)} and feedback of ${s.feedback / 100}.`,
       s.feedback > 0
         ? "With feedback no simple lines are known."
         : `${n.lines.length} lines lie above ${fixed(FLOOR, 0)} decibels, ${harmonic ? "all" : "not all"} harmonics of the carrier.`,
@@ -108,7 +108,7 @@ export const figure = {
   readout: (s, n) => [
     ["modulator", `${fixed(F0 * s.ratio, 0)} Hz`],
     [`lines above ${fixed(FLOOR, 0)} dB`, s.feedback > 0 ? "–" : String(n.lines.length)],
-    ["J₀(I), left of the carrier", fixed(bessel(0, s.index), 3)],
+    ["J₀(I)", fixed(bessel(0, s.index), 3)],
   ],
   // Whole hertz make a loop without a seam; the second before it is for feedback to settle.
   sounds: [

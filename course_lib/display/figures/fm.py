@@ -19,7 +19,7 @@ ORDERS = 30  # lines on either side of the carrier: those beyond are nothing at 
 
 def twin(state: State) -> dict[str, Any]:
     """The wave and its spectrum, and without feedback the lines that theory knows."""
-    ratio, index, feedback = (state[key] for key in ("ratio", "index", "feedback"))
+    ratio, index, feedback = state["ratio"], state["index"], state["feedback"] / 100  # from hundredths
     # A carrier with feedback has its amplitude fed back: one of that size, made as large as the others.
     patch, level = ("2>1, 1>1", feedback) if feedback > 0 else ("2>1", 1.0)
     levels = f64([[level, index]])
@@ -41,7 +41,7 @@ KIND = Kind(
     fields={
         "ratio": Number(1.4, 0.25, 8),
         "index": Number(2, 0, 8),
-        "feedback": Choice(0, (0, 0.5, 1, 1.5)),
+        "feedback": Choice(0, (0, 50, 100, 150)),
     },
     twin=twin,
     play_db=-17,

@@ -61,7 +61,7 @@ KIND = Kind(
     "and the true one is a narrow slit. The ball slides downhill from wherever it is dropped.",
     fields={
         "start": Number(4.4, LOW, HIGH),
-        "target": Choice(3, (1, 2, 3, 3.5, 5)),
+        "target": Choice(3, (1, 2, 3, 5, 7)),
         "loss": Choice("spectral_l1", ("spectral_l1", "transport")),
     },
     twin=twin,
