@@ -91,7 +91,7 @@ def fm_controls(
     (numbers,) = in_single(given)
     top = torch.full_like(numbers[..., :1, :], max_index)
     if alias_db is not None:
-        limits = index_limits(f0, r, read, sample_rate=sample_rate, alias_db=alias_db)
+        limits = index_limits(f0.double(), r, read, sample_rate=sample_rate, alias_db=alias_db)
         top = limits.clamp(max=max_index).to(numbers.dtype)
     carries, fed_back = (
         torch.tensor([o in some for o in range(1, read.n_operators + 1)], device=f0.device)
@@ -122,7 +122,7 @@ def index_limits(
         alias_db: how loud the first line beyond Nyquist may be, beside a carrier of 0 dB.
 
     Returns:
-        (…, n_frames, n_operators), radians, in float64; infinite for carriers.
+        (…, n_frames, n_operators), radians; infinite for carriers.
 
     Raises:
         ValueError: an f0 or ratio that is negative or NaN, an alias_db of 0 or more, a patch that cannot be read.
@@ -130,7 +130,7 @@ def index_limits(
     Chapter: book/other_instruments/fm.ipynb
 
     >>> index_limits([1000.0], [1, 1], "2>1", sample_rate=16_000).round(decimals=2)
-    tensor([[   inf, 1.8100]], dtype=torch.float64)
+    tensor([[   inf, 1.8100]])
     """
     rate = check_sample_rate(sample_rate)
     f0, read = check_frequency(f0_hz, "f0_hz", rate), parse_patch(patch)
@@ -155,7 +155,7 @@ def index_limits(
         else:
             tops[o] = torch.full_like(own, rate / 2)
             limits[o] = torch.full_like(own, math.inf)
-    return torch.stack([limits[o] for o in range(1, read.n_operators + 1)], -1)
+    return torch.stack([limits[o] for o in range(1, read.n_operators + 1)], -1).to(f0.dtype)
 
 
 def _room(whole: Tensor, operator: int, patch: FmPatch) -> Tensor:
