@@ -23,7 +23,7 @@ class Shapers(nn.Module):
         steepness: of the curves at the start: the first layer multiplies its input by up to this.
 
     Attributes:
-        first (M, 1, width) and its bias, hidden and last layers: parameters, drawn from torch's generator.
+        first: with its bias, the hidden and the last layers, parameters drawn from torch's generator.
 
     Raises:
         ValueError: a count below 1, fewer than two layers.

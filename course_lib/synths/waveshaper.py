@@ -14,17 +14,16 @@ from course_lib.effects.oversampling import lower_rate, raise_rate
 from course_lib.kernels import curves
 from course_lib.kernels.method import choose
 
-Function = Callable[[Tensor], Tensor]
 # Steps of the input below which the quotient of differences loses digits; the mean over the step takes its place.
 NEAR = 1e-4
 
 
 def waveshape(
     audio: ArrayLike,
-    curve: ArrayLike | Function,
+    curve: ArrayLike | Callable[[Tensor], Tensor],
     *,
     oversampling: int = 1,
-    antiderivative: Function | None = None,
+    antiderivative: Callable[[Tensor], Tensor] | None = None,
 ) -> Tensor:
     """Send every sample through a curve: y[n] = s(x[n]).
 
@@ -79,7 +78,7 @@ def waveshape(
     return lower_rate(shaped, factor)[..., : x.shape[-1]].to(dtype)
 
 
-def _mean_between(x: Tensor, curve: Function, antiderivative: Function) -> Tensor:
+def _mean_between(x: Tensor, curve: Callable[[Tensor], Tensor], antiderivative: Callable[[Tensor], Tensor]) -> Tensor:
     """The mean of the curve from each sample's input to the next: (F(x[n]) − F(x[n−1])) / (x[n] − x[n−1])."""
     now = x.double()  # the difference of nearly equal numbers
     before = torch.cat([now[..., :1], now[..., :-1]], -1)
@@ -111,8 +110,8 @@ class Curve(NamedTuple):
     (tensor(6.), tensor(9.))
     """
 
-    rule: Function
-    antiderivative: Function
+    rule: Callable[[Tensor], Tensor]
+    antiderivative: Callable[[Tensor], Tensor]
 
     def __call__(self, x: Tensor) -> Tensor:
         """s(x)."""
@@ -170,7 +169,7 @@ def _check_drive(drive: float) -> None:
         raise ValueError(f"drive must be a positive number, such as 5.0; got {drive!r}")
 
 
-def chebyshev_curve(weights: ArrayLike) -> Function:
+def chebyshev_curve(weights: ArrayLike) -> Callable[[Tensor], Tensor]:
     """The curve that turns a cosine of amplitude 1 into Σ_k w_k · cos kφ: harmonic k as loud as the k-th weight.
 
     Chebyshev's polynomials: T_k(cos φ) = cos kφ, T_{k+1} = 2x · T_k − T_{k−1}. A sine gives the same harmonics in other

@@ -19,7 +19,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
 
 
 def make_tone(name: ToneName, *, n_harmonics: int = 60, **settings: Any) -> PitchedPart:
-    """A new pitched part; those that learn are `nn.Module`s with weights drawn from PyTorch's global seed.
+    """A new pitched part; those that learn are modules, their weights drawn with the global seed of PyTorch.
 
     Args:
         name: "harmonic", the harmonic synthesizer, which learns nothing itself; "wavetable", "newt" or "fm".
