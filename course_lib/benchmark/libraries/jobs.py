@@ -219,7 +219,7 @@ def on_synthax() -> dict[str, Job]:
 
     def voice() -> dict[str, Any]:
         bank = Voice(config=SynthConfig(batch_size=128, sample_rate=RATE, buffer_size_seconds=4.0))
-        knobs, play = bank.init(jax.random.PRNGKey(0)), jax.jit(bank.apply)
+        knobs, play = jax.jit(bank.init)(jax.random.PRNGKey(0)), jax.jit(bank.apply)
         begin = time.process_time()
         play(knobs).block_until_ready()
         first = time.process_time() - begin
@@ -231,7 +231,7 @@ def on_synthax() -> dict[str, Job]:
             "Voice": Voice(config=small),
             "ParametricSynth": ParametricSynth(config=small, **parts),
         }.items():
-            p = synth.init(jax.random.PRNGKey(1))
+            p = jax.jit(synth.init)(jax.random.PRNGKey(1))
             slopes = jax.tree_util.tree_leaves(
                 jax.jit(jax.grad(lambda p, synth=synth: jnp.mean(synth.apply(p) ** 2)))(p)
             )
