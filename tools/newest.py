@@ -22,7 +22,7 @@ def ranges(root: Path = ROOT) -> list[str]:
     project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
     wanted = list(project["dependencies"])
-    wanted += [line for extra, lines in extras.items() if extra != "peers" for line in lines]
+    wanted += [line for extra, lines in extras.items() if not extra.startswith("peers") for line in lines]
     found: dict[str, str] = {}
     for line in wanted:
         name = re.split(r"[<>=!~;\s\[]", line, maxsplit=1)[0]

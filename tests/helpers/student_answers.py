@@ -1368,3 +1368,93 @@ SLIPS |= {
         (lambda n, x, g: torch.zeros(n - 1), "shape"),
     ],
 }
+
+
+# --- Libraries ----------------------------------------------------------------------------------------------------
+
+
+def squashed(level, threshold, ratio, knee, attack, release, hard=None, sign=1.0):
+    gain, out = torch.zeros(()), []
+    for x in level:
+        over = x - threshold
+        if over <= -knee / 2:
+            bent = 0 * over
+        elif over >= knee / 2:
+            bent = over
+        else:
+            bent = (over + knee / 2) ** 2 / (2 * knee)
+        wanted = bent / ratio - bent if hard is None else -hard(ratio) * bent
+        keep = attack if wanted < gain else release
+        gain = wanted + keep * (gain - wanted)
+        out.append(sign * gain)
+    return torch.stack(out)
+
+
+def squashed_at_once(level, threshold, ratio, knee, attack, release):
+    over = level.float() - threshold
+    soft = over.clamp(min=0) if knee == 0 else (over.clamp(-knee / 2, knee / 2) + knee / 2) ** 2 / (2 * knee)
+    wanted = (1 / ratio - 1) * (soft if knee == 0 else soft + (over - knee / 2).clamp(min=0))
+    rows = [torch.zeros(1)]
+    for w in wanted:
+        keep = torch.where(w < rows[-1], attack, release)
+        rows.append(keep * rows[-1] + (1 - keep) * w)
+    return torch.cat(rows[1:])
+
+
+def bands_by_loop(bands, rate):
+    return [(float(a), min(float(b), 0.45 * rate)) for a, b in bands if float(a) < 0.45 * rate]
+
+
+def heard_pitch(f0, weight, bias, scale=127.0):
+    x = np.outer((69 + 12 * np.log2(f0.numpy() / 440)) / scale, weight.numpy()) + bias.numpy()
+    return (x - x.mean(1)[:, None]) / np.sqrt(x.var(1)[:, None] + 1e-5)
+
+
+def centred(magnitudes):
+    taps = np.fft.fftshift(np.fft.irfft(magnitudes.numpy()))
+    return taps * scipy.signal.get_window("hann", len(taps))
+
+
+RIGHT |= {
+    "libraries-1": [squashed, squashed_at_once],
+    "libraries-2": [
+        bands_by_loop,
+        lambda b, r: np.minimum(b.numpy(), 0.45 * r)[b.numpy()[:, 0] < 0.45 * r],
+    ],
+    "libraries-3": [
+        heard_pitch,
+        lambda f, w, b: nn.LayerNorm(len(w), elementwise_affine=False)(
+            torch.stack([(69 + 12 * torch.log2(x / 440)) / 127 * w + b for x in f]).float()
+        ),
+    ],
+    "libraries-4": [
+        lambda x, m: np.convolve(x.numpy(), centred(m)),
+        lambda x, m: F.conv1d(
+            F.pad(x.float(), (2 * len(m) - 3,) * 2)[None, None],
+            torch.tensor(centred(m)[::-1].copy()).float()[None, None],
+        )[0, 0],
+    ],
+}
+SLIPS |= {
+    "libraries-1": [
+        (lambda x, t, r, k, a, b: squashed(x, t, r, k, b, b), "you give"),
+        (lambda *x: squashed(*x, sign=-1.0), "the sign"),
+        (lambda *x: squashed(*x, hard=lambda ratio: 1 / ratio), "1/ratio"),
+        (lambda x, t, r, k, a, b: squashed(x, t, r, k, 1 - a, 1 - b), "shares to keep"),
+    ],
+    "libraries-2": [
+        (lambda b, r: b[b[:, 0] < 0.45 * r], "keeps its upper end"),
+        (lambda b, r: b.clamp(max=0.45 * r), "runs downwards or has no width"),
+        (lambda b, r: bands_by_loop(b, r / 2), "not of Nyquist"),
+    ],
+    "libraries-3": [
+        (lambda f, w, b: heard_pitch(f, w, b, scale=1.0), "without the division"),
+        (lambda f, w, b: (69 + 12 * torch.log2(f / 440))[:, None] / 127 * w + b, "the norm is missing"),
+        (lambda f, w, b: F.layer_norm(torch.log2(f)[:, None] / 127 * w + b, w.shape), "log2 of hertz"),
+    ],
+    "libraries-4": [
+        (lambda x, m: np.convolve(x.numpy(), np.fft.irfft(m.numpy())), "not centred"),
+        (lambda x, m: np.convolve(x.numpy(), np.fft.fftshift(np.fft.irfft(m.numpy()))), "without the window"),
+        (lambda x, m: scipy.signal.convolve(x.numpy(), centred(m), mode="same"), "mode='same'"),
+    ],
+}

@@ -111,7 +111,7 @@ def test_a_bare_installation_brings_the_library_and_the_extras_the_rest(wheel: P
     chapters = {"ipython", "ipywidgets", "librosa", "matplotlib", "scipy"}
     assert brought["course"] == chapters and brought["instructor"] == chapters | {"nbgrader"}
     assert chapters | {"nbgrader", "pytest", "hypothesis"} < brought["test"] and chapters < brought["book"]
-    assert brought["peers"] == {"auraloss", "torchlpc"} and brought["live"] == {"anywidget"}
+    assert {"auraloss", "torchlpc"} < brought["peers"] and brought["live"] == {"anywidget"}
 
 
 def test_below_what_a_person_sees_only_base_packages_are_imported(wheel: Path) -> None:
@@ -158,7 +158,7 @@ def test_pins_satisfy_the_ranges(name: str) -> None:
     if name == "requirements.txt":
         extras = PROJECT["optional-dependencies"]
         # The book needs no peers: its benchmark compares with those that happen to be installed.
-        wanted += [line for extra, lines in extras.items() if extra != "peers" for line in lines]
+        wanted += [line for extra, lines in extras.items() if not extra.startswith("peers") for line in lines]
     else:
         wanted = [line for line in wanted if not line.startswith("torch")]  # it follows the book's own environment
         wanted += PROJECT["optional-dependencies"]["course"]
