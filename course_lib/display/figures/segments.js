@@ -65,7 +65,7 @@ export const figure = {
     e.dot((ONSET_MS + s.attack_ms) / 1000, s.attack_ms <= s.note_ms ? 1 : n.peak, p.goal, 7);
     const colours = [p.mine, p.goal, p.soft, p.ink];
     const c = plot(two, {
-      title: "What a change moves",
+      title: "Gradients",
       legend: SEGMENTS.map((key, i) => [key, colours[i]]),
       x: [0, 2],
       y: [-1.1, 1.1],
