@@ -147,7 +147,7 @@ def _judge_usable_bands(answer: Any) -> str:
             raise Wrong(f"at {rate} Hz a band runs downwards or has no width, {row[0]} to {row[1]} Hz: a knob that is "
                         "turned up would turn it down. Leave out a band that begins above the limit.")  # fmt: skip
         whole = table[table[:, 1] <= limit]
-        slips = {
+        slips: dict[str, Any] = {
             "bands that only reach beyond the limit are left out: they have room, so cut their upper end.": whole,
             "a band that reaches beyond the limit keeps its upper end: cut it.": table[table[:, 0] < limit],
             "the limit is 0.45 of the sample rate, not of Nyquist.": [

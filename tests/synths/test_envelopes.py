@@ -44,6 +44,16 @@ def test_a_note_shorter_than_its_attack_releases_from_where_it_is() -> None:
     assert ours[10:51].diff().lt(1e-6).all() and float(ours[-1]) == pytest.approx(0.0, abs=1e-6)
 
 
+def test_what_is_not_heard_has_no_gradient() -> None:
+    values = f64(0.0, 0.05, 0.1, 0.1, 0.5, 0.2)  # released while it rises
+    cl.adsr(*values, n_frames=51, frame_rate=200).sum().backward()
+    by = dict(
+        zip(("onset", "duration", "attack", "decay", "sustain", "release"), (x.grad for x in values), strict=True)
+    )
+    assert float(by["decay"]) == 0 == float(by["sustain"])
+    assert float(by["attack"]) != 0 and float(by["release"]) != 0 and float(by["duration"]) != 0
+
+
 def test_the_gradient_of_adsr_is_right() -> None:
     def draw(*x: torch.Tensor) -> torch.Tensor:
         return cl.adsr(*x, n_frames=41, frame_rate=37)

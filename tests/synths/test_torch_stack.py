@@ -281,13 +281,6 @@ CASES = [
     ),
 ]  # fmt: skip
 
-LEFT_OUT = {
-    "FmPatch": "a wiring, read from text",
-    "parse_patch": "it reads text",
-    "bessel": "of a plain number",
-    "bessel_lines": "of plain numbers",
-}
-
 
 @every(CASES)
 def test_torch_stack(case, transform):

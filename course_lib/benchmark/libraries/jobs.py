@@ -89,7 +89,7 @@ def on_course_lib() -> dict[str, Job]:
     import course_lib as cl
 
     def tone() -> dict[str, Any]:
-        size = {"n_samples": RATE, "sample_rate": RATE}
+        size: dict[str, Any] = {"n_samples": RATE, "sample_rate": RATE}
         return {
             "alias_db": alias_db(cl.sawtooth_wave([F0_HZ], **size)),
             "seconds": took(lambda: cl.sawtooth_wave([F0_HZ], **size)),
@@ -98,7 +98,7 @@ def on_course_lib() -> dict[str, Job]:
     def voice() -> dict[str, Any]:
         f0, shares = torch.full((128, 400), 220.0), torch.softmax(-torch.arange(40.0) / 6, 0).expand(128, 400, -1)
         loud = cl.adsr(0.0, 3.0, torch.linspace(0.01, 0.2, 128), 0.2, 0.6, 0.5, n_frames=400, frame_rate=100)
-        size = {"n_samples": 4 * RATE, "sample_rate": RATE}
+        size: dict[str, Any] = {"n_samples": 4 * RATE, "sample_rate": RATE}
         return {"seconds": took(lambda: cl.harmonic_synth(f0, loud, shares, **size), 1)}
 
     def adsr() -> dict[str, Any]:

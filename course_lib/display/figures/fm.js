@@ -102,7 +102,8 @@ export const figure = {
       `of ${fixed(s.index, 2)} and feedback of ${s.feedback / 100}.`,
       s.feedback > 0
         ? "With feedback no simple lines are known."
-        : `${n.lines.length} lines lie above ${fixed(FLOOR, 0)} decibels, ${harmonic ? "all" : "not all"} harmonics of the carrier.`,
+        : `${n.lines.length} lines lie above ${fixed(FLOOR, 0)} decibels, ` +
+          `${harmonic ? "all" : "not all"} harmonics of the carrier.`,
     ].join(" ");
   },
   readout: (s, n) => [

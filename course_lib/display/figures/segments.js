@@ -65,14 +65,14 @@ export const figure = {
     e.dot((ONSET_MS + s.attack_ms) / 1000, s.attack_ms <= s.note_ms ? 1 : n.peak, p.goal, 7);
     const colours = [p.mine, p.goal, p.soft, p.ink];
     const c = plot(two, {
-      title: "What a change moves",
+      title: "Gradients",
       legend: SEGMENTS.map((key, i) => [key, colours[i]]),
       x: [0, 2],
       y: [-1.1, 1.1],
       yTicks: [-1, 0, 1],
       xLabel: "time (s)",
     });
-    SEGMENTS.forEach((key, i) => c.line(time, n[key], colours[i], 1.8, [[], [6, 3], [], [2, 3]][i]));
+    for (const [i, key] of SEGMENTS.entries()) c.line(time, n[key], colours[i], 1.8, [[], [6, 3], [], [2, 3]][i]);
   },
   describe: (s, n) =>
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib import import_module
 from typing import Any, Literal, get_args
 
@@ -18,7 +19,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
 }
 
 
-def make_tone(name: ToneName, *, n_harmonics: int = 60, **settings: Any) -> PitchedPart:
+def make_tone(name: ToneName, *, n_harmonics: int = 60, **settings: object) -> PitchedPart:
     """A new pitched part; those that learn are modules, their weights drawn with the global seed of PyTorch.
 
     Args:
@@ -41,8 +42,7 @@ def make_tone(name: ToneName, *, n_harmonics: int = 60, **settings: Any) -> Pitc
         raise ValueError(f"the tone {name!r} has no setting {unknown[0]!r}; it has {sorted(SETTINGS[name]) or 'none'}")
     if name != "fm":  # which has operators, and no harmonics to count
         settings["n_harmonics"] = n_harmonics
-    if name == "harmonic":
-        part: Any = HarmonicPart
-    else:  # read only where it is asked for
+    part: Callable[..., PitchedPart] = HarmonicPart
+    if name != "harmonic":  # read only where it is asked for
         part = getattr(import_module(f"course_lib.synths.tones.{name}"), f"{name.capitalize()}Tone")
     return part(**settings)
