@@ -106,6 +106,11 @@ def one_kernel_name(notebook: Notebook) -> list[str]:
     return [f"kernelspec {key} is {value!r}, not {wanted[key]!r}" for key, value in wrong.items()]
 
 
+def finished(notebook: Notebook) -> list[str]:
+    left = re.findall(r"@@\w*|\b(?:TODO|FIXME|XXX|TBD)\b", "\n".join(map(source, notebook["cells"])))
+    return [f"there is still {mark!r} where words should be" for mark in left]
+
+
 def alt_text(notebook: Notebook) -> list[str]:
     complaints, seen = [], {}
     for cell in code_cells(notebook):
@@ -214,8 +219,8 @@ def ignored_outputs(notebook: Notebook) -> list[str]:
 
 Rule = Callable[[Notebook], list[str]]
 EVERYWHERE: tuple[Rule, ...] = (
-    executed_in_order, no_errors, no_standard_error, no_widget_state, one_kernel_name, alt_text, light_outputs,
-    short_cells, one_setup_cell, objectives, ignored_outputs,
+    executed_in_order, no_errors, no_standard_error, no_widget_state, one_kernel_name, finished, alt_text,
+    light_outputs, short_cells, one_setup_cell, objectives, ignored_outputs,
 )  # fmt: skip
 IN_TEACHING: tuple[Rule, ...] = (exercises, ends, live_figures, references)
 
@@ -330,6 +335,8 @@ BREAKS: list[tuple[Rule, Callable[[Notebook], Any]]] = [
     ),
     (no_widget_state, lambda n: n["metadata"].update(widgets={})),
     (one_kernel_name, lambda n: n["metadata"]["kernelspec"].update(display_name="venv")),
+    (finished, lambda n: n["cells"][0].update(source="# Title\n\n@@TEXT@@")),
+    (finished, lambda n: n["cells"][5].update(source="print(1)  # TODO")),
     (alt_text, lambda n: n["cells"][2]["metadata"].pop("mystnb")),
     (alt_text, lambda n: n["cells"][3].update(outputs=PICTURE, metadata=n["cells"][2]["metadata"])),
     (alt_text, lambda n: n["cells"][3].update(outputs=[shown("text/html", "<img src='a.png'>")])),
