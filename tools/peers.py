@@ -8,6 +8,11 @@ SynthAX wants JAX, the other five agree. torch is the version of requirements.tx
 
 from __future__ import annotations
 
+if __name__ == "__main__":
+    import environment
+
+    environment.enter()
+
 import argparse
 import re
 import subprocess
