@@ -80,7 +80,8 @@ export const figure = {
       `and from ${s.note_ms} milliseconds on falls to nothing in ${s.release_ms}; its peak is ${fixed(n.peak, 2)}.`,
       `Segments that move it: ${moved(n).join(", ")}.`,
     ].join(" "),
-  readout: (_, n) => [
+  readout: (s, n) => [
+    ["rises for", `${Math.min(s.attack_ms, s.note_ms)} ms`],
     ["peak", fixed(n.peak, 2)],
     ["has a gradient", moved(n).join(", ")],
   ],
