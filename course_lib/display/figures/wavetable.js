@@ -153,6 +153,7 @@ export const figure = {
   readout: (s, n) => [
     ["point", `${s.point}: ${fixed(s.wave[s.point - 1], 2)}`],
     ["f₀", `${s.f0_hz} Hz`],
+    ["morph", `${Math.round(100 * s.morph)} %`],
     ["strongest harmonic", String(n.levels.indexOf(Math.max(...n.levels)) + 1)],
     [s.mask ? "masked" : fold, `${n.above} of ${K}`],
   ],
