@@ -14,6 +14,8 @@ import scipy.stats
 import torch
 from torch import nn
 
+from course_lib.fitting.losses import multiscale_spectral_loss
+
 F = nn.functional
 
 
@@ -1456,5 +1458,70 @@ SLIPS |= {
         (lambda x, m: np.convolve(x.numpy(), np.fft.irfft(m.numpy())), "not centred"),
         (lambda x, m: np.convolve(x.numpy(), np.fft.fftshift(np.fft.irfft(m.numpy()))), "without the window"),
         (lambda x, m: scipy.signal.convolve(x.numpy(), centred(m), mode="same"), "mode='same'"),
+    ],
+}
+
+
+# --- Other instruments: FM -------------------------------------------------------------------------------------------
+
+
+def lines_by_two_sides(ratio, values, n, turn=-1, left=lambda k: (-1) ** k, fold=True):
+    out = [0.0] * (n + 1)
+    for k, value in enumerate(values.tolist()):
+        for line, size in {1 + k * ratio: value, 1 - k * ratio: value * (left(k) if k else 1)}.items():
+            if line < 0 and fold:
+                line, size = -line, turn * size
+            if 0 < line <= n:
+                out[line] += size
+    return out[1:]
+
+
+def lines_from_a_sum(ratio, values, n):
+    phase = 2 * np.pi * np.arange(1024) / 1024
+    k = np.arange(1 - len(values), len(values))
+    sizes = values.numpy()[np.abs(k)] * np.where((k < 0) & (k % 2 == 1), -1, 1)
+    wave = (sizes[:, None] * np.sin((1 + k[:, None] * ratio) * phase)).sum(0)
+    return np.array([2 * (wave * np.sin(m * phase)).mean() for m in range(1, n + 1)])
+
+
+def share_by_counting(begun, found, true, tolerance, limit, both=all, among=None):
+    arrived = tried = 0
+    for start, ends in zip(begun.tolist(), found.tolist(), strict=True):
+        if start <= limit:
+            tried += 1
+            near = (abs(e - t) < d for e, t, d in zip(ends, true.tolist(), tolerance.tolist(), strict=True))
+            arrived += both(near)
+    return arrived / (among or tried)
+
+
+def nearest_spectrum(target, sounds, ratios):
+    spectra = np.abs(np.fft.rfft(sounds.numpy() * np.hanning(sounds.shape[-1])))
+    wanted = np.abs(np.fft.rfft(target.numpy() * np.hanning(len(target))))
+    return ratios.numpy()[np.abs(spectra - wanted).sum(-1).argmin()]
+
+
+RIGHT |= {
+    "fm-1": [lines_by_two_sides, lambda r, v, n: lines_from_a_sum(r, v, n).astype(np.float32)],
+    "fm-2": [
+        share_by_counting,
+        lambda b, f, t, d, m: ((np.abs((f - t).numpy()) < d.numpy()).all(1) & (b <= m).numpy()).sum() / (b <= m).sum(),
+    ],
+    "fm-3": [nearest_spectrum, lambda t, s, r: torch.tensor([float(nearest_spectrum(t, s, r))])],
+}
+SLIPS |= {
+    "fm-1": [
+        (lambda r, v, n: lines_by_two_sides(r, v, n, fold=False), "below 0 are missing"),
+        (lambda r, v, n: lines_by_two_sides(r, v, n, turn=1), "not turned over"),
+        (lambda r, v, n: lines_by_two_sides(r, v, n, left=lambda k: 1), "odd lines on the left"),
+    ],
+    "fm-2": [
+        (lambda *a: share_by_counting(*a, among=len(a[0])), "not by all"),
+        (lambda *a: share_by_counting(*a, both=any), "one of the two"),
+        (lambda *a: share_by_counting(*a, among=1), "between 0 and 1"),
+    ],
+    "fm-3": [
+        (lambda t, s, r: nearest_spectrum(t, s, torch.arange(len(r))), "place in the list"),
+        (lambda t, s, r: min(float(multiscale_spectral_loss(x, t)) for x in s), "loss of the best"),
+        (lambda t, s, r: float(r[(s - t).abs().mean(-1).argmin()]), "compare spectra"),
     ],
 }
