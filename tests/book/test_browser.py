@@ -363,11 +363,11 @@ def test_play_makes_sound_and_stops(opened: Any) -> None:
         for button in buttons:
             label = button.inner_text()
             button.click()
-            page.wait_for_function("window.courseAudioPeak() > 0.001", timeout=5000)
+            page.wait_for_function("window.courseAudioPeak() > 0.001", timeout=15_000)
             assert page.evaluate("window.courseAudio.some(c => c.state === 'running')"), f"{title}: {label}"
             if button.inner_text() != label:  # a short sound may be over already
                 button.click()
-            page.wait_for_function("window.courseAudioPeak() < 0.0001", timeout=5000)
+            page.wait_for_function("window.courseAudioPeak() < 0.0001", timeout=15_000)
             assert button.inner_text() == label, f"{title}: {label} does not come back"
     assert watch.errors == []
 
