@@ -120,7 +120,7 @@ def test_what_an_answer_prints_is_shown_in_short_and_what_it_plots_is_dropped(ca
     plt.figure()
     before, out = plt.get_fignums(), sys.stdout
     plt.figure(99)
-    verdict = judged(lambda x: plt.figure() and talkative(x))
+    verdict = judged(lambda x: plt.figure() and talkative(x), limit_s=20)
     assert verdict.status == "right" and plt.get_fignums() == [*before, 99] and sys.stdout is out
     plt.close("all")
     lines = verdict.printed.splitlines()
